@@ -1,0 +1,174 @@
+/*
+ * THE contract between ferryd and a protocol.
+ *
+ * An adapter does whole operations on one connection, as straight fiber code:
+ *
+ *	struct connection *c;
+ *	if (adapter->connect(&target, &c, e) < 0) ...	// resolved, connected, trusted, authenticated
+ *	adapter->list(c, "/out", &opts, on_entry, arg, e);
+ *	adapter->get(c, "/out/a.xml", &get, e);
+ *	adapter->close(c);
+ *
+ * Threads: a connection belongs to the worker it was made on. As many operations may run at once
+ * on it, from different fibers, as capabilities->concurrent_operations says.
+ *
+ * Paths are bytes, NUL-terminated, '/'-separated; relative paths start at the login directory, or,
+ * for local directories, at the endpoint's root (and can never leave it: openat2 RESOLVE_BENEATH).
+ * Names from outside must have passed the name gate (names.h) before they are joined to a path:
+ * adapters report raw names in `list` and refuse NUL only.
+ *
+ * Errors. Kinds as in err.h. An operation error about one object (ERR_OBJECT, ERR_POLICY, ERR_BUSY,
+ * ERR_LOCAL, ERR_CANCELED) leaves the connection usable unless is_alive() says otherwise; ERR_NETWORK,
+ * ERR_PROTOCOL, ERR_BUG mean the connection is dead: every other operation on it fails too, at once.
+ * Codes every adapter uses for objects, because the scheduler and the recovery tables read them:
+ *	OBJ-MISSING	no such file or directory
+ *	OBJ-DENIED	permission refused
+ *	OBJ-EXISTS	target name is taken
+ *	OBJ-NOT-DIR	not a directory (or not a file)
+ *	OBJ-NO-SPACE	disk or quota full at the peer (kind ERR_BUSY)
+ *	OBJ-FAILED	the peer says only that it failed; its words are in the message
+ * Data that does not agree with what was announced: ERR_INTEGRITY "DATA-SHORT", "DATA-LONG",
+ * "DATA-CHANGED".
+ *
+ * Every operation has its deadlines from the endpoint's timeouts: a total for small requests, "no
+ * progress for timeouts.stall_ms" for data. No call hangs.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/err.h"
+#include "daemon/runtime/deadline.h"
+
+struct endpoint_config;
+struct trace;
+struct connection; /* each adapter's own */
+
+enum entry_type { ENTRY_FILE, ENTRY_DIR, ENTRY_LINK, ENTRY_OTHER, ENTRY_UNKNOWN };
+
+enum { MTIME_UNKNOWN = -1 };
+#define SIZE_UNKNOWN UINT64_MAX
+
+/* What a listing or a stat tells about one object. */
+struct entry {
+	const char *name; /* raw bytes, name_bytes long, also NUL-terminated; borrowed */
+	size_t name_bytes;
+	enum entry_type type;
+	uint64_t size;	   /* bytes, SIZE_UNKNOWN */
+	int64_t mtime_ms;  /* Unix ms UTC, MTIME_UNKNOWN; precision of the protocol (SFTP v3: 1 s) */
+	uint64_t identity; /* inode or the like, 0 = unknown */
+};
+
+/* Called for each entry, "." and ".." left out; returns 0 to go on or a negative kind, which ends
+ * the listing with that error. May await. */
+typedef int list_fn(const struct entry *entry, void *arg, struct err *e);
+
+struct list_limits {
+	size_t names; /* more: ERR_POLICY "LIST-TOO-LONG" */
+	size_t bytes; /* sum of name bytes */
+};
+
+/*
+ * Where fetched bytes go. write() is called strictly in order of offset, without holes, from the
+ * getting fiber; it may await. It returns 0 or a negative kind, which ends the get.
+ * `data` is borrowed until write returns.
+ */
+struct sink {
+	int (*write)(void *arg, const void *data, size_t n, struct err *e);
+	void *arg;
+};
+
+struct get_options {
+	struct sink sink;
+	uint64_t expect_size;	/* listed size, SIZE_UNKNOWN; one more byte is ERR_INTEGRITY DATA-LONG,
+				 * an earlier end DATA-SHORT */
+	int64_t expect_mtime_ms; /* checked against a stat after the last byte (DATA-CHANGED) unless
+				  * MTIME_UNKNOWN */
+	uint64_t max_size;	/* more: ERR_POLICY "FILE-TOO-LARGE" */
+};
+
+/*
+ * Where sent bytes come from. read() fills up to `room` bytes at the running offset and returns how
+ * many (0 = end) or a negative kind. It may await.
+ */
+struct source {
+	int64_t (*read)(void *arg, void *data, size_t room, struct err *e);
+	void *arg;
+	uint64_t size; /* bytes that will come, exactly */
+};
+
+struct put_options {
+	struct source source;
+	int mode;     /* permission bits to set at the open file, -1 = leave to the server */
+	bool durable; /* ask the server to flush to disk where it can (fsync@openssh.com) */
+};
+
+/* How sure we are that what we sent is there. The highest that was reached. */
+enum verification { VERIFIED_NONE, VERIFIED_CLOSED, VERIFIED_SIZE, VERIFIED_DIGEST };
+
+enum rename_mode {
+	RENAME_FAIL_IF_EXISTS, /* OBJ-EXISTS if the new name is taken; atomic where
+				* capabilities say so */
+	RENAME_REPLACE,	       /* replaces an existing file; atomic where capabilities say so */
+};
+
+struct capabilities {
+	int concurrent_operations; /* 64 for SFTP, 1 for FTP, 16 for local */
+	bool atomic_replace;	   /* rename onto an existing name swaps in one step */
+	bool exact_mtime;	   /* mtime from list and stat are comparable for equality */
+	bool remote_sync;	   /* put can flush to the peer's disk */
+	bool is_local;		   /* paths are this machine's */
+};
+
+struct adapter {
+	const char *protocol; /* "sftp" */
+
+	/* `trace` is borrowed for the life of the connection. */
+	int (*connect)(const struct endpoint_config *endpoint, struct trace *trace,
+		       struct connection **out, struct err *e);
+	/* Ends without waiting for the peer; NULL allowed; may await our own loop. All operations on
+	 * it must have returned (they do at once after abort). */
+	void (*close)(struct connection *c);
+	/* Makes every running and later operation fail at once with ERR_CANCELED/ERR_NETWORK. */
+	void (*abort)(struct connection *c);
+	/* False once the connection is known to be dead. */
+	bool (*is_alive)(const struct connection *c);
+	const struct capabilities *(*capabilities)(const struct connection *c);
+
+	int (*ping)(struct connection *c, struct err *e);
+	/* Streams the entries of one directory (not recursive). 0 only if the listing is complete. */
+	int (*list)(struct connection *c, const char *path, const struct list_limits *limits,
+		    list_fn *each, void *arg, struct err *e);
+	/* Does not follow a symbolic link: out->type tells. out->name is NULL. */
+	int (*stat)(struct connection *c, const char *path, struct entry *out, struct err *e);
+	int (*get)(struct connection *c, const char *path, const struct get_options *o, struct err *e);
+	/* Creates or truncates `path`, writes all bytes, closes, checks every status and the size
+	 * (*level tells what was verified). The caller gives a temporary name. */
+	int (*put)(struct connection *c, const char *path, const struct put_options *o,
+		   enum verification *level, struct err *e);
+	int (*rename)(struct connection *c, const char *from, const char *to, enum rename_mode mode,
+		      struct err *e);
+	int (*remove)(struct connection *c, const char *path, struct err *e); /* a file */
+	/* Parents too; an existing directory is success. */
+	int (*mkdir)(struct connection *c, const char *path, struct err *e);
+
+	/* ---- only where the source or destination is this machine, else NULL ---- */
+
+	/* Takes the source away from its writers: renames `path` to `claimed` (same connection)
+	 * without replacing, then checks that it is still the file `expect` describes (identity,
+	 * size, mtime); if not, puts it back: ERR_INTEGRITY "DATA-CHANGED". */
+	int (*claim)(struct connection *c, const char *path, const char *claimed,
+		     const struct entry *expect, struct err *e);
+	/* Moves a file of this machine (absolute path, same filesystem) to `to`, durably, with
+	 * `mode` (-1: unchanged). ERR_LOCAL "OBJ-CROSS-DEVICE" when it cannot be a rename. */
+	int (*adopt)(struct connection *c, const char *file, const char *to, int mode,
+		     enum rename_mode rename, struct err *e);
+	/* Calls changed(arg) on this worker's loop when something may have appeared below the root;
+	 * only a hint. Ends with close. depth: levels below the root that are watched. */
+	int (*watch)(struct connection *c, int depth, void (*changed)(void *arg), void *arg,
+		     struct err *e);
+};
+
+extern const struct adapter adapter_sftp;
+extern const struct adapter adapter_local;

@@ -1,0 +1,61 @@
+/*
+ * One partner's connections on one worker: pool, leases, breaker.
+ *
+ *	struct endpoint *p = endpoint_new(config, &trace, worker);
+ *	struct lease l;
+ *	if (endpoint_lease(p, &l, deadline, e) < 0) ...	// waits for room; connects if needed
+ *	r = l.adapter->get(l.connection, ...);
+ *	lease_release(&l, r, e);			// result decides: a dead connection is dropped
+ *
+ * A lease is the right to run one operation (or a few, one after the other) on one live connection.
+ * Up to concurrent_operations leases share a connection; a further connection is opened only when
+ * all are full and `connections` allows it. Connections are kept warm and reused across routes.
+ *
+ * Breaker: after a network, protocol or busy failure to connect, leases fail at once with that
+ * error until the next attempt is due (1 s doubling to 5 min, +-20 %). An authentication or trust
+ * failure, or ERR_CONFIG, stops the endpoint until endpoint_reset() (reload with changed settings,
+ * `ferryctl retry`/`resume`): one wrong password is sent once. Lease errors carry the cause.
+ *
+ * Belongs to one worker; every call from a fiber of it.
+ */
+#pragma once
+#include <stdbool.h>
+
+#include "adapters/adapter.h"
+#include "adapters/trace.h"
+#include "config/config.h"
+#include "daemon/runtime/fiber.h"
+
+struct endpoint;
+
+struct lease {
+	struct endpoint *endpoint;
+	const struct adapter *adapter;
+	struct connection *connection;
+	struct trace *trace;
+	void *slot;
+};
+
+/* Keeps a reference on `config`; `settings` lives in it. */
+struct endpoint *endpoint_new(const struct config *config, const struct endpoint_config *settings,
+			      struct worker *w);
+/* Cancels nothing: all leases must be released. Closes the connections. From a fiber. */
+void endpoint_free(struct endpoint *p);
+
+int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, struct err *e);
+/* `result` 0 or the operation's negative kind, e its error (may be NULL when 0). */
+void lease_release(struct lease *l, int result, const struct err *e);
+
+/* Forget breaker and stop. */
+void endpoint_reset(struct endpoint *p);
+
+struct endpoint_status {
+	const char *name;
+	enum { ENDPOINT_IDLE, ENDPOINT_UP, ENDPOINT_RETRYING, ENDPOINT_STOPPED } state;
+	int connections, leases, waiting;
+	int64_t next_attempt_ms; /* RETRYING: from now */
+	struct err last;	 /* kind 0: none since the last success */
+	char trace_file[256];	 /* of the last failure, "" */
+};
+void endpoint_status(const struct endpoint *p, struct endpoint_status *out);
+const struct endpoint_config *endpoint_settings(const struct endpoint *p);

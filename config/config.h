@@ -1,0 +1,197 @@
+/*
+ * The configuration as the daemon uses it: one immutable snapshot.
+ *
+ *	struct config *c = config_load("/etc/ferryd/ferryd.yaml", &judges, &report);
+ *	if (!c) ... every problem is in the report, "file:line:col: path.to.key: sentence"
+ *	config_ref(c); ... config_unref(c);	// any thread
+ *
+ * All strings and arrays live in the snapshot's arena and are never changed; whoever uses one
+ * holds a reference. Durations are ms, sizes bytes. "Empty" strings are NULL.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/buf.h"
+
+struct config;
+
+/* ---- secrets ---------------------------------------------------------------------------------- */
+
+enum secret_kind { SECRET_NONE, SECRET_CREDENTIAL, SECRET_FILE, SECRET_ENV, SECRET_COMMAND,
+		   SECRET_VALUE };
+
+struct secret_ref {
+	enum secret_kind kind;
+	const char *text;	  /* name, path, variable or literal */
+	const char *const *argv;  /* SECRET_COMMAND: NULL-terminated, argv[0] absolute */
+};
+
+/* ---- endpoints -------------------------------------------------------------------------------- */
+
+enum protocol { PROTOCOL_LOCAL, PROTOCOL_SFTP, PROTOCOL_FTPS, PROTOCOL_FTP };
+
+enum auth_kind { AUTH_PUBLICKEY, AUTH_PASSWORD };
+
+struct auth_method {
+	enum auth_kind kind;
+	const char *key_file;	      /* publickey */
+	struct secret_ref passphrase; /* publickey, SECRET_NONE if the key is not encrypted */
+	struct secret_ref password;   /* password */
+};
+
+enum host_key_check { HOST_KEY_STRICT, HOST_KEY_OFF };
+
+struct endpoint_timeouts {
+	int64_t connect_ms;   /* name lookup and TCP, 10 s */
+	int64_t handshake_ms; /* identification and key exchange, 30 s */
+	int64_t auth_ms;      /* all of authentication, 30 s */
+	int64_t request_ms;   /* one small request and its answer, 60 s */
+	int64_t stall_ms;     /* no byte moved during a transfer or listing, 60 s */
+};
+
+enum trace_when { TRACE_FAILURE, TRACE_ALWAYS, TRACE_NEVER };
+
+struct endpoint_config {
+	const char *name; /* key under endpoints:, or "local:/srv/in" */
+	enum protocol protocol;
+	const char *root; /* PROTOCOL_LOCAL: absolute directory; else NULL */
+	const char *host;
+	int port; /* 1..65535 */
+	const char *user;
+	const struct auth_method *auth;
+	size_t auth_count;
+	enum host_key_check host_key_check;
+	const char *const *known_hosts; /* files, in order */
+	size_t known_hosts_count;
+	const char *const *pins; /* "SHA256:base64" without '=' */
+	size_t pin_count;
+	int connections;	  /* 1..64, at most so many at once */
+	int64_t keepalive_ms;	  /* idle connections, 0 = off; 60 s */
+	int64_t idle_close_ms;	  /* idle connection is closed after; 5 min */
+	struct endpoint_timeouts timeouts;
+	unsigned trace_mask;	  /* resolved: endpoint's own or trace.mask */
+	enum trace_when trace_when;
+};
+
+/* ---- routes ----------------------------------------------------------------------------------- */
+
+enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
+enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
+enum exists_policy { EXISTS_FAIL, EXISTS_REPLACE, EXISTS_SKIP, EXISTS_RENAME };
+enum verify_policy { VERIFY_SIZE, VERIFY_NONE, VERIFY_DIGEST };
+
+struct route_source {
+	const struct endpoint_config *endpoint; /* never NULL */
+	const char *path;	     /* directory at the endpoint; "" for local (its root) */
+	const char *const *match;    /* globs on the file name; none = all */
+	size_t match_count;
+	const char *const *exclude;
+	size_t exclude_count;
+	bool hidden;		     /* names that begin with '.' */
+	int recurse;		     /* levels below path, 0 = none, at most 32 */
+	enum order_by order;
+	bool order_descending;
+	uint64_t min_size, max_size; /* max: 10 GiB unless told */
+	int64_t min_age_ms, max_age_ms; /* 0 = none */
+	int64_t poll_ms;	     /* 0 when cron */
+	const char *cron;	     /* five fields, NULL when poll_ms */
+	const char *time_zone;	     /* IANA name, NULL = local time */
+	int64_t stable_for_ms;	     /* two equal observations at least this far apart; 0 = off */
+	enum after_kind after;
+	const char *after_to;	     /* MOVE: directory; RENAME: name template */
+};
+
+struct retry_config {
+	int64_t first_ms;   /* 1 s */
+	int64_t most_ms;    /* 5 min */
+	int attempts;	    /* then held; 0 = without end */
+};
+
+struct route_dest {
+	const char *id; /* stable within the route: "bank:/inbox" or "local:/srv/x"; the store's key */
+	const struct endpoint_config *endpoint; /* never NULL */
+	const char *path;   /* directory; "" for local (its root) */
+	const char *name;   /* template, "{name}" by default */
+	enum exists_policy exists;
+	int mode;	    /* -1 = not set */
+	bool mkdir;	    /* create missing directories */
+	enum verify_policy verify;
+	struct retry_config retry;
+};
+
+struct route_config {
+	const char *name;
+	bool enabled;
+	struct route_source from;
+	const struct route_dest *to;
+	size_t to_count; /* 1..32 */
+	struct retry_config retry; /* of the fetch */
+	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
+};
+
+/* ---- the whole -------------------------------------------------------------------------------- */
+
+struct daemon_config {
+	const char *state_dir; /* database and spool */
+	const char *socket;
+	int workers;	       /* 1..64, resolved from auto */
+	int64_t drain_ms;      /* how long SIGTERM waits for running transfers, 30 s */
+	uint64_t min_free_bytes; /* polling stops below, 1 GiB; resumes 10 % above */
+	int min_free_percent;	 /* 5 */
+	const char *log_level;	 /* error | warning | info | debug */
+};
+
+struct trace_config {
+	const char *dir;
+	unsigned mask;	       /* bits of adapters/trace.h; 511 */
+	enum trace_when when;
+	uint64_t max_bytes;    /* per file, 10 MiB */
+	int64_t keep_ms;       /* 14 days */
+};
+
+struct config {
+	struct daemon_config daemon;
+	struct trace_config trace;
+	const struct endpoint_config *const *endpoints; /* named ones and local roots */
+	size_t endpoint_count;
+	const struct route_config *const *routes;
+	size_t route_count;
+	const char *file;      /* the file it was loaded from */
+	int64_t loaded_at_ms;  /* wall */
+	size_t secret_values;  /* literal secrets, warned about */
+};
+
+/* What config_load has to say: one line per problem, errors first to last as they stand in the
+ * files, then warnings. Text is for the operator. */
+struct config_report {
+	struct buf text; /* lines, each ends in '\n' */
+	size_t errors, warnings;
+};
+void config_report_init(struct config_report *r);
+void config_report_release(struct config_report *r);
+
+/* What config cannot judge itself, because the grammar belongs to another room. Each returns NULL
+ * or a sentence about what is wrong with the text (a literal or static buffer of the callee). */
+struct config_judges {
+	const char *(*cron)(const char *text);
+	const char *(*time_zone)(const char *text);
+	const char *(*name_template)(const char *text);
+};
+
+/* Reads, binds and validates everything (files referred to must be readable; local directories
+ * must exist). NULL and r->errors > 0 when anything is wrong. `judges` NULL: not judged.
+ * Blocking: off the loop. */
+struct config *config_load(const char *file, const struct config_judges *judges,
+			   struct config_report *r);
+struct config *config_ref(const struct config *c);
+void config_unref(const struct config *c);
+
+const struct route_config *config_route(const struct config *c, const char *name);
+const struct endpoint_config *config_endpoint(const struct config *c, const char *name);
+
+/* JSON Schema (2020-12) generated from the key tables; text ends in '\n'. */
+void config_schema(struct buf *out);
+/* Markdown manual of every key, from the same tables (docs/reference.md is it). */
+void config_reference(struct buf *out);

@@ -1,0 +1,23 @@
+# Every tests/{unit,runtime}/test_*.c is a program of its own and one ctest case; pytest suites are
+# one case per file.
+if(NOT FERRYD_TESTS)
+	return()
+endif()
+enable_testing()
+pkg_check_modules(CMOCKA REQUIRED IMPORTED_TARGET cmocka)
+
+set(test_environment
+	"ASAN_OPTIONS=detect_leaks=1:abort_on_error=1:detect_stack_use_after_return=0"
+	"UBSAN_OPTIONS=print_stacktrace=1:halt_on_error=1"
+	"TSAN_OPTIONS=halt_on_error=1")
+
+file(GLOB test_sources CONFIGURE_DEPENDS tests/unit/test_*.c tests/runtime/test_*.c)
+foreach(source IN LISTS test_sources)
+	get_filename_component(name ${source} NAME_WE)
+	add_executable(${name} ${source})
+	target_link_libraries(${name} PRIVATE control route store adapters config runtime base
+		PkgConfig::CMOCKA)
+	target_compile_definitions(${name} PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+	add_test(NAME ${name} COMMAND ${name})
+	set_tests_properties(${name} PROPERTIES TIMEOUT 120 ENVIRONMENT "${test_environment}")
+endforeach()
