@@ -21,3 +21,15 @@ foreach(source IN LISTS test_sources)
 	add_test(NAME ${name} COMMAND ${name})
 	set_tests_properties(${name} PROPERTIES TIMEOUT 120 ENVIRONMENT "${test_environment}")
 endforeach()
+
+# ---- the plan of the house, and static analysis -------------------------------------------------
+
+set(python /usr/bin/python3)
+add_test(NAME lint COMMAND ${python} ${CMAKE_SOURCE_DIR}/tests/lint/lint.py ${CMAKE_SOURCE_DIR})
+foreach(tool tidy cppcheck)
+	add_test(NAME lint_${tool}
+		COMMAND sh ${CMAKE_SOURCE_DIR}/tests/lint/static.sh ${tool} ${CMAKE_BINARY_DIR})
+	# They start early and run beside the tests that wait.
+	set_tests_properties(lint_${tool} PROPERTIES TIMEOUT 280 COST 100 LABELS lint)
+endforeach()
+set_tests_properties(lint PROPERTIES LABELS lint)

@@ -35,7 +35,7 @@ int err_errno(struct err *e, enum err_kind kind, const char *code, const char *f
 	va_end(ap);
 	used = strlen(e->message);
 	(void)snprintf(e->message + used, sizeof(e->message) - used, ": %s",
-		       strerror_r(saved, words, sizeof(words)));
+	               strerror_r(saved, words, sizeof(words)));
 	return kind;
 }
 
@@ -57,8 +57,8 @@ int err_wrap(struct err *e, const char *fmt, ...)
 const char *err_kind_name(int kind)
 {
 	switch (kind) {
-#define ERR_NAME(name, number, retry)                                                             \
-	case number:                                                                              \
+#define ERR_NAME(name, number, retry) \
+	case number:                  \
 		return #name;
 		ERR_KINDS(ERR_NAME)
 #undef ERR_NAME
@@ -70,8 +70,8 @@ const char *err_kind_name(int kind)
 enum err_retry err_retry_class(int kind)
 {
 	switch (kind) {
-#define ERR_RETRY(name, number, retry)                                                            \
-	case number:                                                                              \
+#define ERR_RETRY(name, number, retry) \
+	case number:                   \
 		return retry;
 		ERR_KINDS(ERR_RETRY)
 #undef ERR_RETRY

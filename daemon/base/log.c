@@ -37,7 +37,7 @@ static size_t head(enum log_level level, char line[LINE_BYTES])
 		n = snprintf(line, LINE_BYTES, "<%d>", priorities[level]);
 	else
 		n = snprintf(line, LINE_BYTES, "%s %s: ", clock_text(clock_wall_ms(), stamp),
-			     words[level]);
+		             words[level]);
 	return (size_t)n;
 }
 
@@ -51,7 +51,7 @@ void log_write(enum log_level level, const char *sentence, const char *pairs, ..
 		return;
 	used = head(level, line);
 	used += (size_t)snprintf(line + used, sizeof(line) - used, "%s%s", sentence,
-				 pairs ? " " : "");
+	                         pairs ? " " : "");
 	if (pairs && used < sizeof(line)) {
 		va_start(ap, pairs);
 		(void)vsnprintf(line + used, sizeof(line) - used, pairs, ap); /* may be cut */

@@ -34,7 +34,7 @@ static size_t edits(const char *a, size_t n, const char *b, size_t m)
 		now[0] = i;
 		for (size_t j = 1; j <= m; j++) {
 			now[j] = least(least(last[j], now[j - 1]) + 1,
-				       last[j - 1] + (a[i - 1] != b[j - 1]));
+			               last[j - 1] + (a[i - 1] != b[j - 1]));
 			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
 				now[j] = least(now[j], older[j - 2] + 1);
 		}

@@ -86,18 +86,18 @@ static void test_digest__is_sha256(void **state)
 	digest_update(&d, "abc", 3);
 	digest_final(&d, sum);
 	assert_string_equal(digest_text(sum, hex), /* FIPS 180-2, appendix B.1 */
-			    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_escape__makes_every_dangerous_byte_visible),
-		cmocka_unit_test(test_escape__cuts_long_input_at_a_character),
-		cmocka_unit_test(test_buf__refuses_what_would_pass_its_limit),
-		cmocka_unit_test(test_err__wraps_outermost_first),
-		cmocka_unit_test(test_text__finds_the_nearest_word),
-		cmocka_unit_test(test_digest__is_sha256),
+	        cmocka_unit_test(test_escape__makes_every_dangerous_byte_visible),
+	        cmocka_unit_test(test_escape__cuts_long_input_at_a_character),
+	        cmocka_unit_test(test_buf__refuses_what_would_pass_its_limit),
+	        cmocka_unit_test(test_err__wraps_outermost_first),
+	        cmocka_unit_test(test_text__finds_the_nearest_word),
+	        cmocka_unit_test(test_digest__is_sha256),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
