@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-static int fill(struct err *e, int kind, const char *code, int native, const char *fmt, va_list ap)
+__attribute__((format(printf, 5, 0))) static int fill(struct err *e, int kind, const char *code,
+                                                      int native, const char *fmt, va_list ap)
 {
 	e->kind = kind;
 	e->code = code;
