@@ -33,3 +33,7 @@ foreach(tool tidy cppcheck)
 	set_tests_properties(lint_${tool} PROPERTIES TIMEOUT 280 COST 100 LABELS lint)
 endforeach()
 set_tests_properties(lint PROPERTIES LABELS lint)
+
+add_test(NAME systemd_unit COMMAND sh ${CMAKE_SOURCE_DIR}/tests/systemd/test_unit.sh
+	${CMAKE_BINARY_DIR}/ferryd.service)
+set_tests_properties(systemd_unit PROPERTIES TIMEOUT 60 SKIP_RETURN_CODE 77)
