@@ -1,0 +1,306 @@
+#include "daemon/route/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/clock.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+
+enum { LOOK_ROOM = 64 };
+
+struct lane_task {
+	struct link link;
+	struct lane *lane;
+	struct store_task task;
+};
+
+void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *shard,
+               struct endpoint *endpoint)
+{
+	*lane = (struct lane){.plan = *plan, .shard = shard, .endpoint = endpoint};
+	list_init(&lane->waiting);
+	list_init(&lane->active);
+	signal_init(&lane->changed);
+	group_init(&lane->fibers, shard->worker);
+}
+
+/* ---- carrying out -----------------------------------------------------------------------------
+ */
+
+static void start_waiting(struct lane *lane);
+
+static void run_task(void *arg)
+{
+	struct lane_task *t = arg;
+	struct lane *lane = t->lane;
+
+	lane->plan.run(lane, &t->task);
+	list_remove(&t->link);
+	lane->active_count--;
+	free(t);
+	start_waiting(lane);
+	if (!lane->waiting_count && (lane->more || lane->next_ms))
+		lane_kick(lane);
+}
+
+static bool is_held(const struct lane *lane)
+{
+	return lane->is_stopping || clock_mono_ms() < lane->hold_until_ms;
+}
+
+static void start_waiting(struct lane *lane)
+{
+	struct link *l;
+
+	while (!is_held(lane) && lane->active_count < lane->plan.most &&
+	       (l = list_take_first(&lane->waiting))) {
+		struct lane_task *t = list_item(l, struct lane_task, link);
+		char name[64];
+
+		lane->waiting_count--;
+		lane->active_count++;
+		list_append(&lane->active, &t->link);
+		(void)snprintf(name, sizeof(name), "job %lld %s %s", (long long)t->task.job.id,
+		               lane->plan.queue == QUEUE_FETCH     ? "fetch"
+		               : lane->plan.queue == QUEUE_DELIVER ? "deliver"
+		                                                   : "settle",
+		               lane->plan.route);
+		group_start(&lane->fibers, name, run_task, t);
+	}
+}
+
+static bool is_in_memory(const struct lane *lane, const struct store_task *task)
+{
+	const struct link *heads[] = {&lane->waiting, &lane->active};
+
+	for (size_t i = 0; i < 2; i++)
+		list_for_each(l, heads[i])
+		{
+			const struct store_task *t = &list_item(l, struct lane_task, link)->task;
+
+			if (t->job.id == task->job.id && t->delivery.id == task->delivery.id)
+				return true;
+		}
+	return false;
+}
+
+static void add(struct lane *lane, const struct store_task *task)
+{
+	struct lane_task *t = mem_new_of(struct lane_task);
+
+	t->lane = lane;
+	t->task = *task;
+	list_append(&lane->waiting, &t->link);
+	lane->waiting_count++;
+}
+
+void lane_offer(struct lane *lane, const struct store_task *task)
+{
+	if (lane->is_stopping || is_in_memory(lane, task))
+		return;
+	if (lane->waiting_count >= LANE_QUEUE) {
+		lane->more = true; /* it is in the store */
+		return;
+	}
+	add(lane, task);
+	start_waiting(lane);
+	if (lane->waiting_count && lane->hold_until_ms)
+		lane_kick(lane); /* somebody must wait for the end of the hold */
+}
+
+static void deliver_post(void *arg)
+{
+	struct lane_task *t = arg;
+
+	lane_offer(t->lane, &t->task);
+	free(t);
+}
+
+void lane_post(struct lane *lane, const struct store_task *task)
+{
+	struct lane_task *t;
+
+	if (lane->shard->worker == fiber_worker()) {
+		lane_offer(lane, task);
+		return;
+	}
+	t = mem_new_of(struct lane_task);
+	t->lane = lane;
+	t->task = *task;
+	worker_post(lane->shard->worker, deliver_post, t);
+}
+
+/* ---- looking into the store -------------------------------------------------------------------
+ */
+
+static int look(struct lane *lane, struct store_task *room, struct err *e)
+{
+	const struct lane_plan *p = &lane->plan;
+	size_t count = 0, added = 0;
+	int64_t next = 0;
+	int r;
+
+	lane->more = false;
+	r = store_due(lane->shard->store, p->queue, p->route, p->dest, clock_wall_ms(), room,
+	              LOOK_ROOM, &count, &next, e);
+	if (r < 0)
+		return r;
+	lane->next_ms = next;
+	for (size_t i = 0; i < count && !lane->is_stopping; i++) {
+		if (is_in_memory(lane, &room[i]))
+			continue;
+		add(lane, &room[i]);
+		added++;
+	}
+	if (count == LOOK_ROOM && added)
+		lane->more = true;
+	start_waiting(lane);
+	return 0;
+}
+
+/* How long there is nothing to look for; INT64_MAX: until somebody kicks. */
+static int64_t idle_ms(const struct lane *lane)
+{
+	int64_t held = lane->hold_until_ms - clock_mono_ms(), due;
+
+	if (held > 0)
+		return lane->hold_until_ms == INT64_MAX ? INT64_MAX : held;
+	if (lane->more && !lane->waiting_count)
+		return 0;
+	if (!lane->next_ms)
+		return INT64_MAX;
+	due = lane->next_ms - clock_wall_ms();
+	return due < 0 ? 0 : due;
+}
+
+static bool has_reason_to_wait(const struct lane *lane)
+{
+	return !lane->is_stopping && lane->hold_until_ms != INT64_MAX &&
+	       (lane->next_ms || clock_mono_ms() < lane->hold_until_ms);
+}
+
+static void wait_for_work(struct lane *lane)
+{
+	int64_t ms = idle_ms(lane);
+	struct err e;
+
+	if (ms > 60000)
+		ms = 60000; /* the wall clock may jump */
+	if (ms > 0)
+		(void)signal_wait(&lane->changed, "next attempt", deadline_in(ms), &e);
+}
+
+static void look_fiber(void *arg)
+{
+	struct lane *lane = arg;
+	struct store_task *room = mem_new_array(LOOK_ROOM, sizeof(*room));
+	struct err e;
+
+	do {
+		lane->is_looking = true; /* a kick from here on is not lost */
+		if (clock_mono_ms() >= lane->hold_until_ms)
+			lane->hold_until_ms = 0;
+		start_waiting(lane);
+		if (!is_held(lane) && lane->waiting_count < LANE_QUEUE / 2 &&
+		    look(lane, room, &e) < 0) {
+			log_error("the store cannot tell what is to be done",
+			          "route=%s code=%s error=\"%s\"", lane->plan.route, e.code,
+			          e.message);
+			lane_hold(lane, 5000);
+		}
+		if (has_reason_to_wait(lane))
+			wait_for_work(lane);
+	} while (!fiber_is_canceled() && (has_reason_to_wait(lane) ||
+	                                  (lane->more && !lane->waiting_count && !is_held(lane))));
+	lane->is_looking = false;
+	free(room);
+}
+
+void lane_kick(struct lane *lane)
+{
+	if (lane->is_stopping)
+		return;
+	if (lane->is_looking) {
+		signal_raise(&lane->changed);
+		return;
+	}
+	lane->is_looking = true;
+	group_start(&lane->fibers, "next attempts", look_fiber, lane);
+}
+
+/* ---- holding, stopping ------------------------------------------------------------------------
+ */
+
+void lane_hold(struct lane *lane, int64_t ms)
+{
+	if (lane->hold_until_ms != INT64_MAX)
+		lane->hold_until_ms = clock_mono_ms() + ms;
+}
+
+void lane_pause(struct lane *lane)
+{
+	lane->hold_until_ms = INT64_MAX;
+}
+
+void lane_resume(struct lane *lane)
+{
+	lane->hold_until_ms = 0;
+	lane->more = true;
+	lane_kick(lane);
+}
+
+static void drop_waiting(struct lane *lane)
+{
+	struct link *l;
+
+	while ((l = list_take_first(&lane->waiting)))
+		free(list_item(l, struct lane_task, link)); /* it is in the store */
+	lane->waiting_count = 0;
+}
+
+void lane_stop(struct lane *lane, struct deadline d)
+{
+	struct err e;
+
+	lane->is_stopping = true;
+	drop_waiting(lane);
+	signal_raise(&lane->changed);
+	while (lane->fibers.alive)
+		if (signal_wait(&lane->fibers.ended, "running transfers", d, &e) < 0)
+			break;
+	group_cancel(&lane->fibers);
+	group_wait(&lane->fibers, "cancelled transfers");
+}
+
+/* ---- the log ----------------------------------------------------------------------------------
+ */
+
+void lane_log_failure(struct lane *lane, const struct store_task *task, const struct err *why,
+                      const char *outcome)
+{
+	struct escaped name;
+
+	if (lane->last_code && strcmp(lane->last_code, why->code) == 0) {
+		lane->repeated++;
+		log_debug("file failed again", "job=%lld code=%s", (long long)task->job.id,
+		          why->code);
+		return;
+	}
+	lane->last_code = why->code;
+	lane->repeated = 0;
+	log_warn("file could not be transferred",
+	         "route=%s job=%lld file=\"%s\" dest=%s code=%s outcome=\"%s\" error=\"%s\"",
+	         lane->plan.route, (long long)task->job.id, escape_name(task->job.path, &name),
+	         lane->plan.dest ? lane->plan.dest : "-", why->code, outcome, why->message);
+}
+
+void lane_log_success(struct lane *lane)
+{
+	if (!lane->last_code)
+		return;
+	log_info("files are transferred again", "route=%s dest=%s failures_not_logged=%zu",
+	         lane->plan.route, lane->plan.dest ? lane->plan.dest : "-", lane->repeated);
+	lane->last_code = NULL;
+}
