@@ -152,7 +152,8 @@ static void keep_line(struct trace *t, const char *line, size_t n)
 
 static void flush_soon(struct trace *t);
 
-static void record(struct trace *t, unsigned bit, const char *fmt, va_list ap)
+__attribute__((format(printf, 3, 0))) static void record(struct trace *t, unsigned bit,
+                                                         const char *fmt, va_list ap)
 {
 	char line[LINE_BYTES];
 	int64_t us = clock_mono_us() - t->began_us;
