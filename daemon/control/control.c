@@ -1,0 +1,35 @@
+#include "daemon/control/control.h"
+
+#include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
+#include "daemon/base/text.h"
+
+int control_no_route(const char *route, const char *const *names, size_t count, struct err *e)
+{
+	const char *nearest = text_nearest(route, names, count);
+	struct escaped tmp;
+
+	(void)escape(route, strlen(route), tmp.text, 128);
+	if (nearest)
+		return err_set(e, ERR_OBJECT, "CONTROL-NO-ROUTE", 0,
+		               "there is no route \"%s\"; did you mean %s?", tmp.text, nearest);
+	return err_set(e, ERR_OBJECT, "CONTROL-NO-ROUTE", 0,
+	               "there is no route \"%s\"; ferryctl routes lists them", tmp.text);
+}
+
+void control_status_release(struct control_status *s)
+{
+	free(s->reload_error);
+	free(s->workers);
+	free(s->endpoints);
+}
+
+void control_routes_free(struct control_route *routes, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		for (size_t k = 0; k < routes[i].to_count; k++)
+			free(routes[i].to[k]);
+		free(routes[i].to);
+	}
+	free(routes);
+}
