@@ -40,8 +40,10 @@ struct worker_stats {
 };
 struct worker_stats worker_stats(const struct worker *w); /* any thread; lag since last asked */
 
-void worker_post(struct worker *w, void (*fn)(void *arg), void *arg);
-void worker_spawn(struct worker *w, const char *name, fiber_fn *fn, void *arg);
+/* From any thread. false: the worker has ended, fn will never run and arg stays the caller's. While
+ * it is stopping messages still run, and fibers are born cancelled. */
+bool worker_post(struct worker *w, void (*fn)(void *arg), void *arg);
+bool worker_spawn(struct worker *w, const char *name, fiber_fn *fn, void *arg);
 
 /* From a fiber: run fn(arg) as a fiber of `there` and wait for its end. arg may point into the
  * caller's frame. A cancel of the caller is passed on to the called fiber; the call still returns

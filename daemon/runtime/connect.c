@@ -1,0 +1,103 @@
+#include <errno.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "daemon/runtime/io.h"
+#include "daemon/runtime/net_error.h"
+
+/* A silent death of the peer is noticed within KEEP_IDLE_S + KEEP_PROBES * KEEP_EVERY_S. */
+enum { KEEP_IDLE_S = 30, KEEP_EVERY_S = 10, KEEP_PROBES = 3 };
+
+struct place {
+	char text[96]; /* "connect to 192.0.2.7 port 22" */
+};
+
+static void describe(const struct sockaddr *addr, socklen_t len, struct place *out)
+{
+	char host[64], port[8];
+
+	if (getnameinfo(addr, len, host, sizeof(host), port, sizeof(port),
+	                NI_NUMERICHOST | NI_NUMERICSERV) == 0)
+		(void)snprintf(out->text, sizeof(out->text), "connect to %s port %s", host, port);
+	else /* a unix socket; its path is known to the caller, who wraps the error */
+		(void)snprintf(out->text, sizeof(out->text), "connect");
+}
+
+static void set_option(int fd, int level, int option, int value)
+{
+	/* Refused by sockets that are not TCP, which need none of it. */
+	(void)setsockopt(fd, level, option, &value, sizeof(value));
+}
+
+static void tune(int fd)
+{
+	set_option(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_option(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEP_EVERY_S);
+	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
+}
+
+/* Writing nothing tells the outcome, with the error the loop may have taken out of the socket. */
+static int outcome(struct io *io, const struct place *p, struct deadline d, struct err *e)
+{
+	int error = 0;
+	socklen_t size = sizeof(error);
+	struct err inner;
+
+	if (io_wait(io, IO_WRITABLE, p->text, d, e) < 0) {
+		if (e->kind == ERR_NETWORK)
+			e->code = "NET-TIMEOUT";
+		return e->kind;
+	}
+	if (io_try_write(io, "", 0, &inner) < 0)
+		return net_error(inner.native, p->text, e);
+	if (getsockopt(io_fd(io), SOL_SOCKET, SO_ERROR, &error, &size) == 0 && error)
+		return net_error(error, p->text, e);
+	return 0;
+}
+
+static int open_socket(const struct sockaddr *addr, socklen_t len, const struct place *p,
+                       struct err *e)
+{
+	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error;
+
+	if (fd < 0)
+		return net_error(errno, p->text, e);
+	tune(fd);
+	if (connect(fd, addr, len) == 0 || errno == EINPROGRESS)
+		return fd;
+	error = errno;
+	(void)close(fd); /* never connected: nothing can be lost */
+	return net_error(error, p->text, e);
+}
+
+int io_connect(const struct sockaddr *addr, socklen_t len, struct deadline d, struct io **out,
+               struct err *e)
+{
+	struct place p;
+	struct io *io;
+	int fd;
+
+	if (fiber_is_canceled())
+		return err_set(e, ERR_CANCELED, "CANCELED", 0, "cancelled before connecting");
+	describe(addr, len, &p);
+	fd = open_socket(addr, len, &p, e);
+	if (fd < 0)
+		return e->kind;
+	if (io_adopt(fd, &io, e) < 0) {
+		(void)close(fd); /* never used: nothing can be lost */
+		return e->kind;
+	}
+	if (outcome(io, &p, d, e) < 0) {
+		io_close(io);
+		return e->kind;
+	}
+	*out = io;
+	return 0;
+}
