@@ -2,6 +2,7 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 from pathlib import Path
 
@@ -128,3 +129,17 @@ class Ferryd:
     def ask(self, *arguments):
         """The same as JSON."""
         return json.loads(self.say("--json", *arguments))
+
+    def jobs(self, *arguments):
+        """All jobs, newest first."""
+        return self.ask("jobs", *arguments)["jobs"]
+
+    def job(self, name, route=None):
+        """The newest job of that file, or None."""
+        found = [j for j in self.jobs() if j["path"] == name and route in (None, j["route"])]
+        return found[0] if found else None
+
+    def database(self):
+        """All rows, as text; for a daemon that does not run."""
+        with sqlite3.connect(f"file:{self.state}/ferryd.db?mode=ro", uri=True) as db:
+            return list(db.iterdump())

@@ -58,6 +58,19 @@ class Ledger:
             self.sums[name] = sha256(data)
         drop(directory, name, data)
 
+    def produce_large(self, directory, name, size):
+        """As produce, in blocks, for what does not fit into memory."""
+        digest = hashlib.sha256()
+        aside = Path(directory) / f".aside-{name}"
+        with open(aside, "wb") as f:
+            for number in range(0, size, 1 << 20):
+                block = content(number, min(1 << 20, size - number))
+                digest.update(block)
+                f.write(block)
+        with self.lock:
+            self.sums[name] = digest.hexdigest()
+        os.rename(aside, Path(directory) / name)
+
     def check(self, directory, what):
         """Exactly the produced files are there, each whole."""
         there = {name: sha256_of(Path(directory) / name) for name in visible(directory)}

@@ -1,0 +1,80 @@
+"""The tools themselves: a test suite that lies is worse than none."""
+import subprocess
+
+import pytest
+
+from lib.files import GreedyConsumer, Ledger, drop, visible
+from lib.password_server import PasswordServer
+from lib.proxy import Proxy
+from lib.sshd import Sshd
+
+
+def sftp(sshd, batch, port=None):
+    return subprocess.run(
+        ["sftp", "-q", "-b", "-", "-P", str(port or sshd.port), "-i", str(sshd.user_key),
+         "-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR",
+         "-o", "IdentityAgent=none", "-F", "/dev/null", f"{sshd.user}@127.0.0.1"],
+        input=batch, text=True, capture_output=True, timeout=30)
+
+
+def test_sshd__serves_files_dies_and_comes_back(partner):
+    (partner.home / "a").write_text("x")
+    assert sftp(partner, f"ls {partner.home}").returncode == 0
+    partner.kill()
+    assert sftp(partner, "ls").returncode != 0
+    partner.start()
+    assert "/a" in sftp(partner, f"ls {partner.home}").stdout
+
+
+def test_proxy__carries_and_cuts(partner):
+    (partner.home / "big").write_bytes(bytes(1 << 20))
+    with Proxy(partner.port) as proxy:
+        assert sftp(partner, f"ls {partner.home}", proxy.port).returncode == 0
+        proxy.cut_after = 100000
+        assert sftp(partner, f"get {partner.home}/big /dev/null", proxy.port).returncode != 0
+
+
+def test_evil_sftp__lists_what_it_is_told(place):
+    names = place / "names"
+    names.write_text(b"../x".hex() + "\n" + b"ok.txt".hex() + "\n")
+    sshd = Sshd(place / "evil")
+    sshd.configure(subsystem=f"/usr/bin/python3 {__file__.rsplit('/', 2)[0]}/lib/evil_sftp.py names {names}")
+    sshd.start()
+    try:
+        run = sftp(sshd, "ls -1")
+        assert "ok.txt" in run.stdout + run.stderr
+    finally:
+        sshd.stop()
+
+
+def test_password_server__counts_attempts(place):
+    with PasswordServer(place, "right") as server:
+        assert server.known_hosts_line.startswith("[127.0.0.1]")
+        assert server.attempts == []
+
+
+def test_ledger__sees_loss_damage_and_doubles(place):
+    ledger = Ledger()
+    ledger.produce(place, "a", b"aaa")
+    ledger.check(place, "as produced")
+    drop(place, "b", b"")
+    with pytest.raises(AssertionError, match="1 not ours"):
+        ledger.check(place, "more")
+    (place / "b").unlink()
+    drop(place, "a", b"aab")
+    with pytest.raises(AssertionError, match="1 not whole"):
+        ledger.check(place, "damaged")
+    (place / "a").unlink()
+    with pytest.raises(AssertionError, match="1 lost"):
+        ledger.check(place, "gone")
+
+
+def test_greedy_consumer__notices_a_second_arrival(place):
+    ledger = Ledger()
+    with GreedyConsumer(place) as consumer:
+        for _ in range(2):
+            ledger.produce(place, "a", b"aaa")
+            while visible(place):
+                pass
+    with pytest.raises(AssertionError, match="more than once"):
+        consumer.check(ledger, "twice")
