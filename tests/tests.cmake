@@ -37,3 +37,21 @@ set_tests_properties(lint PROPERTIES LABELS lint)
 add_test(NAME systemd_unit COMMAND sh ${CMAKE_SOURCE_DIR}/tests/systemd/test_unit.sh
 	${CMAKE_BINARY_DIR}/ferryd.service)
 set_tests_properties(systemd_unit PROPERTIES TIMEOUT 60 SKIP_RETURN_CODE 77)
+
+# ---- pytest: real servers, bad days, crashes -----------------------------------------------------
+
+file(GLOB suites CONFIGURE_DEPENDS tests/integration/test_*.py tests/faults/test_*.py
+	tests/crash/test_*.py)
+foreach(suite IN LISTS suites)
+	get_filename_component(name ${suite} NAME_WE)
+	get_filename_component(folder ${suite} DIRECTORY)
+	get_filename_component(folder ${folder} NAME)
+	string(REPLACE "test_" "${folder}_" name ${name})
+	add_test(NAME ${name} COMMAND ${python} -m pytest -q -rs -p no:cacheprovider
+		-W ignore::DeprecationWarning ${suite})
+	set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS ${folder}
+		ENVIRONMENT "${test_environment};FERRYD_BUILD=${CMAKE_BINARY_DIR};PYTHONDONTWRITEBYTECODE=1")
+	if(folder STREQUAL crash)
+		set_tests_properties(${name} PROPERTIES COST 90)
+	endif()
+endforeach()

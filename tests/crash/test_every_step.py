@@ -14,8 +14,6 @@ import pytest
 from lib.files import Ledger, content, litter, visible
 from lib.wait import wait_for
 
-CALLS = ["pwrite64", "write", "fsync", "fdatasync", "rename", "renameat", "renameat2", "unlink", "unlinkat",
-         "openat", "sendmsg", "sendto", "writev"]
 GROUPS = ["pwrite64", "fdatasync,fsync", "renameat2,renameat,rename", "unlinkat,unlink", "openat,openat2"]
 SECONDS = float(os.environ.get("FERRYD_SWEEP_SECONDS", "50")) / len(GROUPS)
 ALL = os.environ.get("FERRYD_SWEEP") == "all"
@@ -37,7 +35,7 @@ def prepare(ferryd, partner, place, number):
 
 def run_until_killed(ferryd, calls, number, done):
     """True when the injected SIGKILL hit before the work was done."""
-    ferryd.wrapper = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
+    ferryd.wrapper = ["strace", "-D", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={calls}",
                       "-e", f"inject={calls}:signal=SIGKILL:when={number}"]
     ferryd.launch()
     wait_for(lambda: ferryd.process.poll() is not None or done(), "a kill, or the end of the work", 60)
@@ -67,7 +65,7 @@ def steps():
 
 @pytest.mark.parametrize("calls", GROUPS)
 def test_every_step__survives_a_kill(calls, ferryd, route_in, route_out, partner, place):
-    ferryd.env["ASAN_OPTIONS"] = "detect_leaks=0"
+    ferryd.env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"
     ferryd.write_config()
     end = time.monotonic() + SECONDS
     rounds = 0

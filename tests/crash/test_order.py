@@ -1,12 +1,12 @@
 """The order of steps on disk and at the partner, read from system calls: nothing is acknowledged
 before it is safe, nothing is removed before it is acknowledged."""
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from lib.files import content, drop, visible
-from lib.fixtures import sftp_endpoint
 from lib.sshd import Sshd
 from lib.syscalls import RENAMES, REMOVES, SYNCS, TRACED, WRITES, Order, read
 from lib.wait import wait_for
@@ -33,13 +33,17 @@ def partner(place):
 
 def run_traced(ferryd, place, done):
     """Starts the daemon under strace, waits for done(), stops it; all calls of both sides."""
-    ferryd.wrapper = STRACE + ["-o", str(place / "local.trace")]
-    ferryd.env["ASAN_OPTIONS"] = "detect_leaks=0"  # LeakSanitizer cannot run under a tracer
+    trace = place / "local.trace"
+    ferryd.wrapper = STRACE + ["-D", "-o", str(trace)]  # -D: the daemon is our child, not strace's
+    ferryd.env["ASAN_OPTIONS"] = "detect_leaks=0:abort_on_error=1"  # no LeakSanitizer under a tracer
     ferryd.start()
     done()
     wait_for(lambda: all(j["state"] == "done" for j in ferryd.jobs()), "the job to be done")
+    pid = ferryd.process.pid
     ferryd.stop()
-    return read(place / "local.trace", *Path(place).glob("remote.*"))
+    wait_for(lambda: re.search(rf"^{pid} .*exited with", trace.read_text(errors="replace"), re.M),
+             "the tracer to end")
+    return read(trace, *Path(place).glob("remote.*"))
 
 
 def writes_to(call, ending):

@@ -1,0 +1,284 @@
+#!/usr/bin/python3
+"""Wall time and CPU of ferryd, lftp, rclone and sftp for the same files; see README.md beside this."""
+import argparse
+import ctypes
+import os
+import resource
+import shutil
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+SUFFIXES = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
+
+
+def options():
+    p = argparse.ArgumentParser(description=__doc__)
+    p.add_argument("--files", type=int, default=10000)
+    p.add_argument("--size", type=parse_size, default=4096)
+    p.add_argument("--large", type=parse_size, default=1 << 30, help="0 leaves it out")
+    p.add_argument("--rounds", type=int, default=3)
+    p.add_argument("--only", default="ferryd,lftp,rclone,sftp")
+    p.add_argument("--build", default=str(Path(__file__).parents[2] / "build"))
+    p.add_argument("--folder", default=None)
+    p.add_argument("--latency", type=int, default=100, help="how many files to drop one by one")
+    p.add_argument("--skip-latency", action="store_true")
+    p.add_argument("--skip-copies", action="store_true")
+    return p.parse_args()
+
+
+def parse_size(text):
+    return int(text[:-1]) * SUFFIXES[text[-1]] if text[-1:] in SUFFIXES else int(text)
+
+
+@dataclass
+class Result:
+    wall: float
+    client: float
+    server: float
+
+
+class Bench:
+    """One place with one sshd; runs one program on one task at a time."""
+
+    def __init__(self, folder, sizes):
+        from lib.sshd import Sshd  # after --build is known to the environment
+        self.folder = Path(folder)
+        self.sizes = sizes
+        self.sshd = Sshd(self.folder / "partner").start()
+        self.seed = self.folder / "seed"
+        self.seed.mkdir()
+
+    def close(self):
+        self.sshd.stop()
+
+    def make_seed(self, name, count, size):
+        """The files of a task, made once; each run gets hard links, so directories are fresh."""
+        seed = self.seed / name
+        seed.mkdir()
+        for number in range(count):
+            with open(seed / f"file-{number:06}.dat", "wb") as f:
+                left = size
+                while left:
+                    left -= f.write(os.urandom(min(left, 1 << 20)))
+        return seed
+
+    def fresh(self, seed):
+        """(source with the files, empty destination). Copies, since ferryd refuses hard links."""
+        source, destination = self.folder / "source", self.folder / "destination"
+        for path in (source, destination):
+            shutil.rmtree(path, ignore_errors=True)
+        shutil.copytree(seed, source)
+        destination.mkdir()
+        os.sync()
+        return source, destination
+
+    def run(self, program, direction, seed):
+        source, destination = self.fresh(seed)
+        expected = len(os.listdir(seed))
+        server_before = self.server_cpu()
+        client_before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        wall = getattr(self, program)(direction, source, destination, expected)
+        self.wait_sessions()
+        client = resource.getrusage(resource.RUSAGE_CHILDREN)
+        found = sum(1 for e in os.scandir(destination) if not e.name.startswith("."))
+        if found != expected:
+            sys.exit(f"{program} {direction}: {found} of {expected} files arrived")
+        return Result(wall, cpu_of(client) - cpu_of(client_before), self.server_cpu() - server_before)
+
+    # ---- the server's CPU: its sessions are its children, counted once they have ended ----
+
+    def server_cpu(self):
+        fields = Path(f"/proc/{self.sshd.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(int(fields[i]) for i in (11, 12, 13, 14)) / os.sysconf("SC_CLK_TCK")
+
+    def wait_sessions(self):
+        from lib.processes import descendants
+        from lib.wait import wait_for
+        wait_for(lambda: not descendants(self.sshd.process.pid), "the sessions to end", 30)
+
+    # ---- the programs ----
+
+    def ssh_options(self):
+        return ["-F", "/dev/null", "-i", str(self.sshd.user_key), "-o", "IdentityAgent=none",
+                "-o", f"UserKnownHostsFile={self.sshd.known_hosts}", "-o", "LogLevel=ERROR"]
+
+    def sftp(self, direction, source, destination, _):
+        verb = "get" if direction == "fetch" else "put"
+        batch = f"{verb} {source}/* {destination}/\n"
+        return timed(["sftp", "-q", "-b", "-", "-P", str(self.sshd.port), *self.ssh_options(),
+                      f"{self.sshd.user}@127.0.0.1"], batch)
+
+    def lftp(self, direction, source, destination, _):
+        connect = "ssh -a -x " + " ".join(self.ssh_options())
+        reverse = "" if direction == "fetch" else "-R"
+        script = (f"set sftp:connect-program \"{connect}\"; set sftp:max-packets-in-flight 64; "
+                  f"open -u {self.sshd.user},x -p {self.sshd.port} sftp://127.0.0.1; "
+                  f"mirror {reverse} --parallel=4 {source} {destination}; bye")
+        return timed(["lftp", "--norc", "-c", script])
+
+    def rclone(self, direction, source, destination, _):
+        remote = (f":sftp,host=127.0.0.1,port={self.sshd.port},user={self.sshd.user},"
+                  f"key_file={self.sshd.user_key},known_hosts_file={self.sshd.known_hosts},"
+                  f"shell_type=none:")
+        places = [f"{remote}{source}", str(destination)] if direction == "fetch" else \
+            [str(source), f"{remote}{destination}"]
+        return timed(["rclone", "copy", "--config", "/dev/null", "--transfers", "4", "--checkers", "8", *places])
+
+    def ferryd(self, direction, source, destination, expected):
+        daemon = self.daemon()
+        remote = {"endpoint": "partner"}
+        start = {"path": str(source), "after": "delete", "max_size": "20G"}
+        end = {"path": str(destination)}
+        if direction == "fetch":
+            start.update(remote, poll="1h")
+        else:
+            end.update(remote)
+        daemon.routes["bench"] = {"from": start, "to": [end]}
+        daemon.write_config()
+        began = time.monotonic()
+        daemon.launch()
+        while any(os.scandir(source)) or sum(1 for _ in os.scandir(destination)) < expected:
+            if daemon.process.poll() is not None:
+                sys.exit(f"ferryd ended:\n{daemon.log_text()}")
+            time.sleep(0.005)
+        wait_settled(daemon, expected)
+        wall = time.monotonic() - began
+        daemon.stop()
+        return wall
+
+    def daemon(self):
+        from lib.ferryd import Ferryd
+        from lib.fixtures import sftp_endpoint
+        folder = self.folder / "ferryd"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        daemon = Ferryd(folder)
+        daemon.daemon["workers"] = "auto"
+        daemon.endpoints["partner"] = sftp_endpoint(self.sshd)
+        return daemon
+
+    # ---- latency ----
+
+    def latency(self, count):
+        source, destination = self.folder / "drop", self.folder / "seen"
+        source.mkdir()
+        destination.mkdir()
+        daemon = self.daemon()
+        daemon.routes["bench"] = {"from": {"path": str(source), "after": "delete"},
+                                  "to": [{"endpoint": "partner", "path": str(destination)}]}
+        daemon.start()
+        watch = Watch(destination)
+        took = []
+        for number in range(count + 3):  # the first ones warm the connection
+            name = f"file-{number:05}.dat"
+            (self.folder / name).write_bytes(os.urandom(4096))
+            began = time.monotonic()
+            os.rename(self.folder / name, source / name)
+            watch.wait_for(name)
+            took.append((time.monotonic() - began) * 1000)
+            wait_gone(source, daemon)
+        daemon.stop()
+        return took[3:]
+
+
+def wait_gone(folder, daemon):
+    """The next file meets an idle daemon, as on a quiet day."""
+    deadline = time.monotonic() + 30
+    while any(not e.name.startswith(".") for e in os.scandir(folder)) and time.monotonic() < deadline:
+        time.sleep(0.002)
+    time.sleep(0.02)
+
+
+def wait_settled(daemon, expected):
+    while True:
+        run = daemon.ctl("--json", "status")
+        if run.returncode == 0 and not any(daemon.jobs("--state", s) for s in ("claimed", "stored", "delivered")):
+            return
+        time.sleep(0.01)
+
+
+class Watch:
+    """inotify on one directory: names that were created or moved into it."""
+
+    def __init__(self, folder):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = self.libc.inotify_init1(0)
+        moved_to, created = 0x80, 0x100
+        if self.libc.inotify_add_watch(self.fd, os.fsencode(folder), moved_to | created) < 0:
+            raise OSError(ctypes.get_errno(), "inotify_add_watch")
+        self.seen = set()
+
+    def wait_for(self, name):
+        while name not in self.seen:
+            data = os.read(self.fd, 65536)
+            while data:
+                _, _, _, length = struct.unpack("iIII", data[:16])
+                self.seen.add(os.fsdecode(data[16:16 + length].rstrip(b"\0")))
+                data = data[16 + length:]
+
+
+def cpu_of(usage):
+    return usage.ru_utime + usage.ru_stime
+
+
+def timed(command, text=None):
+    began = time.monotonic()
+    run = subprocess.run(command, input=text, text=True, capture_output=True)
+    if run.returncode != 0:
+        sys.exit(f"{command[0]}: exit status {run.returncode}: {run.stderr[-800:]}")
+    return time.monotonic() - began
+
+
+def compare(bench, programs, rounds, tasks):
+    """Prints the table; programs take turns within each round."""
+    print("| task | program | wall s | ratio | client CPU s | server CPU s |")
+    print("|---|---|---|---|---|---|")
+    for title, seed in tasks:
+        for direction in ("fetch", "push"):
+            best = {}
+            for _ in range(rounds):
+                for program in programs:
+                    result = bench.run(program, direction, seed)
+                    if program not in best or result.wall < best[program].wall:
+                        best[program] = result
+            peers = [best[p].wall for p in programs if p != "ferryd"]
+            for program in programs:
+                r = best[program]
+                ratio = f"{min(peers) / r.wall:.2f}" if peers else "-"
+                print(f"| {title}, {direction} | {program} | {r.wall:.2f} | {ratio} | {r.client:.2f} | {r.server:.2f} |",
+                      flush=True)
+
+
+def main():
+    o = options()
+    os.environ["FERRYD_BUILD"] = o.build
+    programs = [p for p in o.only.split(",") if p == "ferryd" or shutil.which(p) or print(f"{p}: not installed")]
+    folder = o.folder or tempfile.mkdtemp(prefix="fy-bench-")
+    bench = Bench(folder, o)
+    try:
+        if not o.skip_copies:
+            tasks = [(f"{o.files} x {o.size} B", bench.make_seed("small", o.files, o.size))]
+            if o.large:
+                tasks.append((f"1 x {o.large >> 20} MiB", bench.make_seed("large", 1, o.large)))
+            compare(bench, programs, o.rounds, tasks)
+        if not o.skip_latency:
+            took = sorted(bench.latency(o.latency))
+            print(f"\nmv into a watched directory until visible at the server, {len(took)} files: "
+                  f"median {statistics.median(took):.2f} ms, p99 {took[len(took) * 99 // 100 - 1]:.2f} ms, "
+                  f"worst {took[-1]:.2f} ms")
+    finally:
+        bench.close()
+        if not o.folder:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
