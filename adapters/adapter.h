@@ -170,5 +170,8 @@ struct adapter {
 		     struct err *e);
 };
 
+/* The adapter that speaks `protocol`, NULL if this build has none (enum protocol of config.h). */
+const struct adapter *adapter_for(int protocol);
+
 extern const struct adapter adapter_sftp;
 extern const struct adapter adapter_local;

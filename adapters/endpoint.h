@@ -1,7 +1,7 @@
 /*
  * One partner's connections on one worker: pool, leases, breaker.
  *
- *	struct endpoint *p = endpoint_new(config, &trace, worker);
+ *	struct endpoint *p = endpoint_new(config, settings, worker);
  *	struct lease l;
  *	if (endpoint_lease(p, &l, deadline, e) < 0) ...	// waits for room; connects if needed
  *	r = l.adapter->get(l.connection, ...);
@@ -9,12 +9,27 @@
  *
  * A lease is the right to run one operation (or a few, one after the other) on one live connection.
  * Up to concurrent_operations leases share a connection; a further connection is opened only when
- * all are full and `connections` allows it. Connections are kept warm and reused across routes.
+ * all are full and `connections` allows it. Connections are kept warm and reused across routes;
+ * idle ones are pinged every keepalive_ms and closed after idle_close_ms. Who waits is served in
+ * the order of arrival; one attempt to connect serves all who wait, in a fiber of its own, so that
+ * a waiter that gives up takes nothing from the others.
+ *
+ *	endpoint_lease --> waiters (FIFO) --> a connection with room --> lease_release
+ *	                       |                     ^        |
+ *	                       +--> connecting ------+        +-- dead: abort, closed when its last
+ *	                              |                           lease is given back
+ *	                              +-- failed: breaker; all waiters get the cause, unless other
+ *	                                  live connections will serve them
  *
  * Breaker: after a network, protocol or busy failure to connect, leases fail at once with that
  * error until the next attempt is due (1 s doubling to 5 min, +-20 %). An authentication or trust
  * failure, or ERR_CONFIG, stops the endpoint until endpoint_reset() (reload with changed settings,
  * `ferryctl retry`/`resume`): one wrong password is sent once. Lease errors carry the cause.
+ * A connection that dies before any operation succeeded on it counts as a failure to connect:
+ * servers that accept and then hang up are not hammered.
+ *
+ * Trace: a failed connect and every failed operation but OBJ-MISSING, OBJ-EXISTS, our own refusals
+ * (ERR_POLICY) and cancels makes the connection's trace due.
  *
  * Belongs to one worker; every call from a fiber of it.
  */
@@ -39,15 +54,22 @@ struct lease {
 /* Keeps a reference on `config`; `settings` lives in it. */
 struct endpoint *endpoint_new(const struct config *config, const struct endpoint_config *settings,
 			      struct worker *w);
+/* The adapter is given instead of looked up; `config` may be NULL, then `settings` must outlive the
+ * endpoint. For tests with an adapter of their own. */
+struct endpoint *endpoint_new_with(const struct config *config,
+				   const struct endpoint_config *settings, struct worker *w,
+				   const struct adapter *adapter);
 /* Cancels nothing: all leases must be released. Closes the connections. From a fiber. */
 void endpoint_free(struct endpoint *p);
 
 int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, struct err *e);
-/* `result` 0 or the operation's negative kind, e its error (may be NULL when 0). */
+/* `result` 0 or the operation's negative kind, e its error (may be NULL when 0). Never waits. */
 void lease_release(struct lease *l, int result, const struct err *e);
 
 /* Forget breaker and stop. */
 void endpoint_reset(struct endpoint *p);
+/* `ferryctl trace`: for live connections and those to come, until set again. */
+void endpoint_trace_set(struct endpoint *p, unsigned mask, enum trace_when when);
 
 struct endpoint_status {
 	const char *name;

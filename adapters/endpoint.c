@@ -1,0 +1,518 @@
+#include "adapters/endpoint.h"
+
+#include <assert.h>
+
+#include "adapters/breaker.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
+
+enum { TEND_LEAST_MS = 10, TEND_MOST_MS = 60 * 1000 };
+
+struct endpoint {
+	const struct config *config; /* referenced, NULL in tests */
+	const struct endpoint_config *settings;
+	const struct adapter *adapter;
+	unsigned trace_mask;
+	enum trace_when trace_when;
+
+	struct link slots;   /* live ones */
+	struct link waiters; /* struct waiter, longest waiting first */
+	int live, connecting, closing;
+	int room_each; /* operations a connection carries, 0 = not known yet */
+	struct breaker breaker;
+	char trace_file[256]; /* of the last failure */
+
+	struct group fibers; /* connecting, pinging, closing, keeper */
+	struct signal tend;  /* wakes the keeper */
+	bool has_keeper, is_ending;
+};
+
+/* One connection. Out of `slots` once it is dead; freed when its last lease is back. */
+struct slot {
+	struct link link;
+	struct endpoint *endpoint;
+	struct connection *connection;
+	struct trace *trace;
+	int leases, room;
+	bool is_dead, has_worked;
+	int64_t used_ms, pinged_ms; /* clock_mono_ms() */
+};
+
+/* In the frame of endpoint_lease. Leaves the list when it is served or failed. */
+struct waiter {
+	struct link link;
+	struct signal served;
+	struct slot *slot;
+	struct err *failure; /* the caller's, filled when `result` is set */
+	int result;
+};
+
+static void pump(struct endpoint *p);
+
+/* ---- connections: from connected to closed ----------------------------------------------------
+ */
+
+static void close_fiber(void *arg)
+{
+	struct slot *s = arg;
+	struct endpoint *p = s->endpoint;
+
+	fiber_shield_begin();
+	p->adapter->close(s->connection);
+	trace_free(s->trace);
+	fiber_shield_end();
+	p->closing--;
+	free(s);
+	pump(p); /* `connections` has room again */
+}
+
+static void close_when_unused(struct slot *s)
+{
+	if (s->leases == 0)
+		group_start(&s->endpoint->fibers, "close connection", close_fiber, s);
+}
+
+/* No new lease gets it; running operations fail at once. */
+static void retire(struct slot *s)
+{
+	struct endpoint *p = s->endpoint;
+
+	if (s->is_dead)
+		return;
+	s->is_dead = true;
+	list_remove(&s->link);
+	p->closing++;
+	if (--p->live == 0)
+		signal_raise(&p->tend); /* nothing left for the keeper */
+	if (s->leases > 0)
+		p->adapter->abort(s->connection);
+	close_when_unused(s);
+}
+
+static void remember_trace(struct endpoint *p, struct trace *t)
+{
+	const char *file = trace_file(t);
+
+	(void)snprintf(p->trace_file, sizeof(p->trace_file), "%s", file ? file : "");
+}
+
+static bool explains_itself(const struct err *e)
+{
+	return e->kind == ERR_CANCELED || e->kind == ERR_POLICY ||
+	       (e->code &&
+	        (strcmp(e->code, "OBJ-MISSING") == 0 || strcmp(e->code, "OBJ-EXISTS") == 0));
+}
+
+static void note_failure(struct slot *s, const struct err *e)
+{
+	if (!e || explains_itself(e))
+		return;
+	trace_failed(s->trace, e);
+	remember_trace(s->endpoint, s->trace);
+}
+
+static bool is_fatal(int result)
+{
+	return result == ERR_NETWORK || result == ERR_PROTOCOL || result == ERR_BUG;
+}
+
+/* An operation on `s` ended: what does it say about the connection? */
+static void judge(struct slot *s, int result, const struct err *e)
+{
+	struct endpoint *p = s->endpoint;
+	bool is_gone = is_fatal(result) || !p->adapter->is_alive(s->connection);
+
+	if (s->is_dead)
+		return;
+	if (result < 0)
+		note_failure(s, e);
+	if (is_gone) {
+		if (!s->has_worked && result < 0 && e && result != ERR_CANCELED)
+			breaker_failed(&p->breaker, clock_mono_ms(), e);
+		retire(s);
+	} else if (!s->has_worked && result != ERR_CANCELED) {
+		s->has_worked = true; /* even "no such file" proves a server that works */
+		breaker_succeeded(&p->breaker);
+	}
+}
+
+static void give_back(struct slot *s)
+{
+	struct endpoint *p = s->endpoint;
+
+	assert(s->leases > 0);
+	s->leases--;
+	if (s->is_dead)
+		close_when_unused(s);
+	pump(p);
+}
+
+/* ---- connecting ---------------------------------------------------------------------------------
+ */
+
+static void serve(struct waiter *w, struct slot *s)
+{
+	list_remove(&w->link);
+	s->leases++;
+	w->slot = s;
+	signal_raise(&w->served);
+}
+
+static void fail_waiters(struct endpoint *p, const struct err *cause, const char *context)
+{
+	struct link *l;
+
+	while ((l = list_take_first(&p->waiters))) {
+		struct waiter *w = list_item(l, struct waiter, link);
+
+		*w->failure = *cause;
+		w->result = err_wrap(w->failure, "%s", context);
+		signal_raise(&w->served);
+	}
+}
+
+static struct trace *begin_trace(struct endpoint *p)
+{
+	static const struct trace_config nowhere = {.when = TRACE_NEVER};
+	struct trace *t = trace_new(p->config ? &p->config->trace : &nowhere, p->settings->name,
+	                            p->trace_mask, p->trace_when);
+
+	if (p->settings->host)
+		trace_about(t, "host", "%s port %d", p->settings->host, p->settings->port);
+	else if (p->settings->root)
+		trace_about(t, "directory", "%s", p->settings->root);
+	if (p->settings->user)
+		trace_about(t, "user", "%s", p->settings->user);
+	return t;
+}
+
+static void keeper_fiber(void *arg);
+
+static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
+{
+	struct slot *s = mem_new_of(struct slot);
+
+	s->endpoint = p;
+	s->connection = c;
+	s->trace = t;
+	s->used_ms = s->pinged_ms = clock_mono_ms();
+	s->room = p->adapter->capabilities(c)->concurrent_operations;
+	p->room_each = s->room;
+	list_append(&p->slots, &s->link);
+	p->live++;
+	if (!p->has_keeper) {
+		p->has_keeper = true;
+		group_start(&p->fibers, "keep connections", keeper_fiber, p);
+	}
+}
+
+static void connect_failed(struct endpoint *p, struct trace *t, const struct err *e)
+{
+	char context[128];
+
+	(void)snprintf(context, sizeof(context), "connect to %s", p->settings->name);
+	if (e->kind == ERR_CANCELED) {
+		fail_waiters(p, e, context);
+		return;
+	}
+	trace_failed(t, e);
+	remember_trace(p, t);
+	breaker_failed(&p->breaker, clock_mono_ms(), e);
+	if (p->live == 0 || p->breaker.state == BREAKER_STOPPED)
+		fail_waiters(p, e, context);
+}
+
+static void connect_fiber(void *arg)
+{
+	struct endpoint *p = arg;
+	struct trace *t = begin_trace(p);
+	struct connection *c = NULL;
+	struct err e;
+	int r = p->adapter->connect(p->settings, t, &c, &e);
+
+	p->connecting--;
+	if (r < 0)
+		connect_failed(p, t, &e);
+	else
+		add_slot(p, c, t);
+	pump(p);
+	if (r < 0)
+		trace_free(t);
+}
+
+/* How many connections should be on their way for those who wait. Until the first one tells how
+ * much it carries, and while the breaker tries whether the peer is back, one is enough. */
+static int wanted(const struct endpoint *p)
+{
+	int waiting = 0;
+
+	if (!p->room_each || p->breaker.state != BREAKER_CLOSED)
+		return 1;
+	list_for_each(l, &p->waiters) waiting++;
+	return (waiting + p->room_each - 1) / p->room_each;
+}
+
+static bool may_open(const struct endpoint *p)
+{
+	int most = p->settings->connections > 0 ? p->settings->connections : 1;
+
+	return !p->is_ending && p->live + p->connecting + p->closing < most &&
+	       breaker_may_try(&p->breaker, clock_mono_ms());
+}
+
+/* ---- the pool -----------------------------------------------------------------------------------
+ */
+
+/* The live connection with the fewest leases that has room; dead ones found on the way go. */
+static struct slot *pick(struct endpoint *p)
+{
+	struct slot *best = NULL;
+
+	list_for_each(l, &p->slots)
+	{
+		struct slot *s = list_item(l, struct slot, link);
+
+		if (!p->adapter->is_alive(s->connection))
+			retire(s);
+		else if (s->leases < s->room && (!best || s->leases < best->leases))
+			best = s;
+	}
+	return best;
+}
+
+static void refuse(struct endpoint *p)
+{
+	char context[192];
+	int64_t left = breaker_left_ms(&p->breaker, clock_mono_ms());
+
+	if (p->breaker.state == BREAKER_STOPPED)
+		(void)snprintf(context, sizeof(context),
+		               "%.64s is stopped until its settings change or it is resumed",
+		               p->settings->name);
+	else
+		(void)snprintf(context, sizeof(context), "%.64s, next attempt in %lld s",
+		               p->settings->name, (long long)(left + 999) / 1000);
+	fail_waiters(p, &p->breaker.last, context);
+}
+
+/* Brings together who waits and what there is. Every change of either ends here. */
+static void pump(struct endpoint *p)
+{
+	struct slot *s;
+
+	if (p->breaker.state == BREAKER_STOPPED)
+		refuse(p);
+	while (!list_is_empty(&p->waiters) && (s = pick(p)))
+		serve(list_item(p->waiters.next, struct waiter, link), s);
+	if (list_is_empty(&p->waiters))
+		return;
+	while (may_open(p) && p->connecting < wanted(p)) {
+		p->connecting++;
+		group_start(&p->fibers, "connect", connect_fiber, p);
+	}
+	if (!p->live && !p->connecting && !p->closing)
+		refuse(p);
+}
+
+static int wait_served(struct endpoint *p, struct waiter *w, struct deadline d, struct err *e)
+{
+	struct err why;
+	int r = 0;
+
+	while (!w->slot && !w->result && r == 0)
+		r = signal_wait(&w->served, "a connection to the endpoint", d, &why);
+	if (w->result)
+		return w->result;
+	if (r == 0)
+		return 0;
+	if (w->slot)
+		give_back(w->slot); /* came together with the cancel */
+	else
+		list_remove(&w->link);
+	*e = why;
+	return err_wrap(e, "waiting for a connection to %s (%d open)", p->settings->name, p->live);
+}
+
+int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, struct err *e)
+{
+	struct waiter w = {.failure = e};
+	int r;
+
+	assert(!p->is_ending);
+	signal_init(&w.served);
+	list_append(&p->waiters, &w.link);
+	pump(p);
+	r = wait_served(p, &w, d, e);
+	if (r < 0)
+		return r;
+	*out = (struct lease){
+	        .endpoint = p,
+	        .adapter = p->adapter,
+	        .connection = w.slot->connection,
+	        .trace = w.slot->trace,
+	        .slot = w.slot,
+	};
+	return 0;
+}
+
+void lease_release(struct lease *l, int result, const struct err *e)
+{
+	struct slot *s = l->slot;
+
+	*l = (struct lease){0};
+	s->used_ms = clock_mono_ms();
+	judge(s, result, e);
+	give_back(s);
+}
+
+/* ---- idle connections
+ * ---------------------------------------------------------------------------- */
+
+static void ping_fiber(void *arg)
+{
+	struct slot *s = arg;
+	struct err e = {0};
+	int r = s->endpoint->adapter->ping(s->connection, &e);
+
+	s->pinged_ms = clock_mono_ms();
+	judge(s, r, &e);
+	give_back(s);
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Pings or closes `s` if that is due; returns when to look again, in ms. */
+static int64_t tend_slot(struct slot *s, int64_t now)
+{
+	struct endpoint *p = s->endpoint;
+	const struct endpoint_config *c = p->settings;
+	int64_t idle = s->leases ? 0 : now - s->used_ms;
+	int64_t quiet = s->leases ? 0 : sooner(idle, now - s->pinged_ms);
+	int64_t next = TEND_MOST_MS;
+
+	if (!p->adapter->is_alive(s->connection) ||
+	    (c->idle_close_ms && idle >= c->idle_close_ms)) {
+		retire(s);
+		return next;
+	}
+	if (c->keepalive_ms && quiet >= c->keepalive_ms) {
+		s->leases++; /* the right to run an operation, as any other */
+		group_start(&p->fibers, "ping", ping_fiber, s);
+		quiet = 0;
+	}
+	if (c->idle_close_ms)
+		next = sooner(next, c->idle_close_ms - idle);
+	if (c->keepalive_ms)
+		next = sooner(next, c->keepalive_ms - quiet);
+	return next < TEND_LEAST_MS ? TEND_LEAST_MS : next;
+}
+
+/* Lives while there are connections. */
+static void keeper_fiber(void *arg)
+{
+	struct endpoint *p = arg;
+	struct err e;
+
+	while (p->live > 0 && !fiber_is_canceled()) {
+		int64_t next = TEND_MOST_MS, now = clock_mono_ms();
+
+		list_for_each(l, &p->slots) next =
+		        sooner(next, tend_slot(list_item(l, struct slot, link), now));
+		(void)signal_wait(&p->tend, "idle connections", deadline_in(next), &e);
+	}
+	p->has_keeper = false;
+}
+
+/* ---- the endpoint
+ * --------------------------------------------------------------------------------- */
+
+/* FNV-1a of the name, and the time: two daemons with equal names draw differently */
+static uint64_t seed_of(const char *name)
+{
+	uint64_t h = 0xCBF29CE484222325u;
+
+	for (; *name; name++)
+		h = (h ^ (unsigned char)*name) * 0x100000001B3u;
+	return h ^ (uint64_t)clock_mono_us();
+}
+
+struct endpoint *endpoint_new_with(const struct config *config,
+                                   const struct endpoint_config *settings, struct worker *w,
+                                   const struct adapter *adapter)
+{
+	struct endpoint *p = mem_new_of(struct endpoint);
+
+	assert(adapter); /* config refuses protocols that have none */
+	p->config = config ? config_ref(config) : NULL;
+	p->settings = settings;
+	p->adapter = adapter;
+	p->trace_mask = settings->trace_mask;
+	p->trace_when = settings->trace_when;
+	list_init(&p->slots);
+	list_init(&p->waiters);
+	breaker_init(&p->breaker, seed_of(settings->name));
+	group_init(&p->fibers, w);
+	signal_init(&p->tend);
+	return p;
+}
+
+void endpoint_free(struct endpoint *p)
+{
+	if (!p)
+		return;
+	assert(list_is_empty(&p->waiters));
+	p->is_ending = true;
+	fiber_shield_begin();
+	group_cancel(&p->fibers);
+	group_wait(&p->fibers, "the endpoint's fibers");
+	list_for_each(l, &p->slots)
+	{
+		struct slot *s = list_item(l, struct slot, link);
+
+		assert(s->leases == 0);
+		retire(s);
+	}
+	group_wait(&p->fibers, "closing connections");
+	fiber_shield_end();
+	if (p->config)
+		config_unref(p->config);
+	free(p);
+}
+
+void endpoint_reset(struct endpoint *p)
+{
+	breaker_reset(&p->breaker);
+	pump(p);
+}
+
+void endpoint_trace_set(struct endpoint *p, unsigned mask, enum trace_when when)
+{
+	p->trace_mask = mask;
+	p->trace_when = when;
+	list_for_each(l, &p->slots) trace_set(list_item(l, struct slot, link)->trace, mask, when);
+}
+
+void endpoint_status(const struct endpoint *p, struct endpoint_status *out)
+{
+	*out = (struct endpoint_status){
+	        .name = p->settings->name,
+	        .connections = p->live,
+	        .last = p->breaker.last,
+	        .next_attempt_ms = breaker_left_ms(&p->breaker, clock_mono_ms()),
+	        .state = p->breaker.state == BREAKER_STOPPED ? ENDPOINT_STOPPED
+	                 : p->live > 0                       ? ENDPOINT_UP
+	                 : p->breaker.failures > 0           ? ENDPOINT_RETRYING
+	                                                     : ENDPOINT_IDLE,
+	};
+	list_for_each(l, &p->slots) out->leases += list_item(l, struct slot, link)->leases;
+	list_for_each(l, &p->waiters) out->waiting++;
+	(void)snprintf(out->trace_file, sizeof(out->trace_file), "%s", p->trace_file);
+}
+
+const struct endpoint_config *endpoint_settings(const struct endpoint *p)
+{
+	return p->settings;
+}
