@@ -17,18 +17,26 @@
 
 struct config;
 
-/* ---- secrets ---------------------------------------------------------------------------------- */
+/* ---- secrets ----------------------------------------------------------------------------------
+ */
 
-enum secret_kind { SECRET_NONE, SECRET_CREDENTIAL, SECRET_FILE, SECRET_ENV, SECRET_COMMAND,
-		   SECRET_VALUE };
+enum secret_kind {
+	SECRET_NONE,
+	SECRET_CREDENTIAL,
+	SECRET_FILE,
+	SECRET_ENV,
+	SECRET_COMMAND,
+	SECRET_VALUE
+};
 
 struct secret_ref {
 	enum secret_kind kind;
-	const char *text;	  /* name, path, variable or literal */
-	const char *const *argv;  /* SECRET_COMMAND: NULL-terminated, argv[0] absolute */
+	const char *text;        /* name, path, variable or literal */
+	const char *const *argv; /* SECRET_COMMAND: NULL-terminated, argv[0] absolute */
 };
 
-/* ---- endpoints -------------------------------------------------------------------------------- */
+/* ---- endpoints --------------------------------------------------------------------------------
+ */
 
 enum protocol { PROTOCOL_LOCAL, PROTOCOL_SFTP, PROTOCOL_FTPS, PROTOCOL_FTP };
 
@@ -36,7 +44,7 @@ enum auth_kind { AUTH_PUBLICKEY, AUTH_PASSWORD };
 
 struct auth_method {
 	enum auth_kind kind;
-	const char *key_file;	      /* publickey */
+	const char *key_file;         /* publickey */
 	struct secret_ref passphrase; /* publickey, SECRET_NONE if the key is not encrypted */
 	struct secret_ref password;   /* password */
 };
@@ -67,16 +75,17 @@ struct endpoint_config {
 	size_t known_hosts_count;
 	const char *const *pins; /* "SHA256:base64" without '=' */
 	size_t pin_count;
-	int connections;	  /* 1..64, at most so many at once */
-	int64_t keepalive_ms;	  /* idle connections, 0 = off; 60 s */
-	int64_t idle_close_ms;	  /* idle connection is closed after; 5 min */
+	int connections;       /* 1..64, at most so many at once */
+	int64_t keepalive_ms;  /* idle connections, 0 = off; 60 s */
+	int64_t idle_close_ms; /* idle connection is closed after; 5 min */
 	struct endpoint_timeouts timeouts;
-	unsigned trace_mask;	  /* resolved: endpoint's own or trace.mask */
+	unsigned trace_mask; /* resolved: endpoint's own or trace.mask */
 	enum trace_when trace_when;
 	const char *fingerprint;  /* hex digest of everything above: equal = unchanged at a reload */
 };
 
-/* ---- routes ----------------------------------------------------------------------------------- */
+/* ---- routes -----------------------------------------------------------------------------------
+ */
 
 enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
 enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
@@ -85,39 +94,40 @@ enum verify_policy { VERIFY_SIZE, VERIFY_NONE, VERIFY_DIGEST };
 
 struct route_source {
 	const struct endpoint_config *endpoint; /* never NULL */
-	const char *path;	     /* directory at the endpoint; "" for local (its root) */
-	const char *const *match;    /* globs on the file name; none = all */
+	const char *path;         /* directory at the endpoint; "" for local (its root) */
+	const char *const *match; /* globs on the file name; none = all */
 	size_t match_count;
 	const char *const *exclude;
 	size_t exclude_count;
-	bool hidden;		     /* names that begin with '.' */
-	int recurse;		     /* levels below path, 0 = none, at most 32 */
+	bool hidden; /* names that begin with '.' */
+	int recurse; /* levels below path, 0 = none, at most 32 */
 	enum order_by order;
 	bool order_descending;
-	uint64_t min_size, max_size; /* max: 10 GiB unless told */
+	uint64_t min_size, max_size;    /* max: 10 GiB unless told */
 	int64_t min_age_ms, max_age_ms; /* 0 = none */
-	int64_t poll_ms;	     /* 0 when cron */
-	const char *cron;	     /* five fields, NULL when poll_ms */
-	const char *time_zone;	     /* IANA name, NULL = local time */
-	int64_t stable_for_ms;	     /* two equal observations at least this far apart; 0 = off */
+	int64_t poll_ms;                /* 0 when cron */
+	const char *cron;               /* five fields, NULL when poll_ms */
+	const char *time_zone;          /* IANA name, NULL = local time */
+	int64_t stable_for_ms; /* two equal observations at least this far apart; 0 = off */
 	enum after_kind after;
-	const char *after_to;	     /* MOVE: directory; RENAME: name template */
+	const char *after_to; /* MOVE: directory; RENAME: name template */
 };
 
 struct retry_config {
-	int64_t first_ms;   /* 1 s */
-	int64_t most_ms;    /* 5 min */
-	int attempts;	    /* then held; 0 = without end */
+	int64_t first_ms; /* 1 s */
+	int64_t most_ms;  /* 5 min */
+	int attempts;     /* then held; 0 = without end */
 };
 
 struct route_dest {
-	const char *id; /* stable within the route: "bank:/inbox" or "local:/srv/x"; the store's key */
+	const char
+	        *id; /* stable within the route: "bank:/inbox" or "local:/srv/x"; the store's key */
 	const struct endpoint_config *endpoint; /* never NULL */
-	const char *path;   /* directory; "" for local (its root) */
-	const char *name;   /* template, "{name}" by default */
+	const char *path;                       /* directory; "" for local (its root) */
+	const char *name;                       /* template, "{name}" by default */
 	enum exists_policy exists;
-	int mode;	    /* -1 = not set */
-	bool mkdir;	    /* create missing directories */
+	int mode;   /* -1 = not set */
+	bool mkdir; /* create missing directories */
 	enum verify_policy verify;
 	struct retry_config retry;
 };
@@ -127,29 +137,30 @@ struct route_config {
 	bool enabled;
 	struct route_source from;
 	const struct route_dest *to;
-	size_t to_count; /* 1..32 */
+	size_t to_count;           /* 1..32 */
 	struct retry_config retry; /* of the fetch */
 	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 
-/* ---- the whole -------------------------------------------------------------------------------- */
+/* ---- the whole --------------------------------------------------------------------------------
+ */
 
 struct daemon_config {
 	const char *state_dir; /* database and spool */
 	const char *socket;
-	int workers;	       /* 1..64, resolved from auto */
-	int64_t drain_ms;      /* how long SIGTERM waits for running transfers, 30 s */
+	int workers;             /* 1..64, resolved from auto */
+	int64_t drain_ms;        /* how long SIGTERM waits for running transfers, 30 s */
 	uint64_t min_free_bytes; /* polling stops below, 1 GiB; resumes 10 % above */
-	int min_free_percent;	 /* 5 */
-	const char *log_level;	 /* error | warning | info | debug */
+	int min_free_percent;    /* 5 */
+	const char *log_level;   /* error | warning | info | debug */
 };
 
 struct trace_config {
 	const char *dir;
-	unsigned mask;	       /* bits of adapters/trace.h; 511 */
+	unsigned mask; /* bits of adapters/trace.h; 511 */
 	enum trace_when when;
-	uint64_t max_bytes;    /* per file, 10 MiB */
-	int64_t keep_ms;       /* 14 days */
+	uint64_t max_bytes; /* per file, 10 MiB */
+	int64_t keep_ms;    /* 14 days */
 };
 
 struct config {
@@ -159,9 +170,9 @@ struct config {
 	size_t endpoint_count;
 	const struct route_config *const *routes;
 	size_t route_count;
-	const char *file;      /* the file it was loaded from */
-	int64_t loaded_at_ms;  /* wall */
-	size_t secret_values;  /* literal secrets, warned about */
+	const char *file;     /* the file it was loaded from */
+	int64_t loaded_at_ms; /* wall */
+	size_t secret_values; /* literal secrets, warned about */
 };
 
 /* What config_load has to say: one line per problem, errors first to last as they stand in the
@@ -185,7 +196,7 @@ struct config_judges {
  * must exist). NULL and r->errors > 0 when anything is wrong. `judges` NULL: not judged.
  * Blocking: off the loop. */
 struct config *config_load(const char *file, const struct config_judges *judges,
-			   struct config_report *r);
+                           struct config_report *r);
 struct config *config_ref(const struct config *c);
 void config_unref(const struct config *c);
 

@@ -1,0 +1,189 @@
+/*
+ * What the tables cannot say about endpoints: secrets, trust, inherited settings, local roots.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "config/load.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
+#include "daemon/base/text.h"
+
+#define KNOWN_HOSTS "/etc/ferryd/known_hosts"
+#define NAME_BYTES  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+/* ---- names and hosts
+ * -------------------------------------------------------------------------------- */
+
+const char *endpoint_check_name(const char *name)
+{
+	if (strcmp(name, "local") == 0)
+		return "\"local\" stands for this machine: choose another name";
+	return route_check_name(name);
+}
+
+const char *endpoint_check_host(const char *host)
+{
+	if (strstr(host, "://"))
+		return "wants a name or an address only: protocol, port and user have their own "
+		       "keys";
+	if (strchr(host, '@'))
+		return "wants a name or an address only: the part before \"@\" belongs into user";
+	if (strspn(host, NAME_BYTES ".-_:%") != strlen(host) || *host == '-')
+		return "is neither a host name nor an address (without brackets)";
+	return NULL;
+}
+
+const char *endpoint_check_pin(const char *pin)
+{
+	if (!text_starts(pin, "SHA256:"))
+		return "wants SHA256: and 43 characters, as ssh-keygen -lf shows a fingerprint";
+	if (text_ends(pin, "="))
+		return "drop the \"=\" at the end of the fingerprint";
+	if (strspn(pin + 7, NAME_BYTES "+/") != 43 || strlen(pin) != 50)
+		return "wants 43 characters of base64 behind SHA256:";
+	return NULL;
+}
+
+/* ---- secrets
+ * ----------------------------------------------------------------------------------------- */
+
+static struct secret_ref finish_secret(struct loader *l, const struct node *n,
+                                       const struct secret_form *f)
+{
+	struct secret_ref s = f->ref;
+
+	if (s.kind == SECRET_COMMAND && f->argv.count) {
+		const char **argv =
+		        arena_new_array(l->arena, f->argv.count + 1, sizeof(*argv)); /* + NULL */
+
+		memcpy(argv, f->argv.items, f->argv.count * sizeof(*argv));
+		s.argv = argv;
+		if (*argv[0] != '/')
+			node_error(l->problems, n, "command: the program needs an absolute path");
+	} else if (s.kind == SECRET_COMMAND && n) {
+		node_error(l->problems, n, "command: wants a program and its arguments");
+	}
+	if (s.kind == SECRET_VALUE) {
+		l->secret_values++;
+		node_warn(l->problems, n,
+		          "the secret itself stands in the configuration; "
+		          "{credential: NAME} or {file: PATH} keep it out of it");
+	}
+	if (s.kind != SECRET_NONE && n)
+		files_check_secret(l, n, &s);
+	return s;
+}
+
+static void finish_auth(struct loader *l, struct endpoint_form *f)
+{
+	struct auth_method *methods = arena_new_array(l->arena, f->auth.count, sizeof(*methods));
+
+	for (size_t i = 0; i < f->auth.count; i++) {
+		const struct auth_form *a = (const void *)f->auth.items[i];
+		const struct node *key = node_get(a->head.node, "publickey");
+		struct auth_method *m = &methods[i];
+
+		m->kind = a->kind;
+		m->key_file = a->key_file;
+		m->passphrase = finish_secret(l, node_get(key, "passphrase"), &a->passphrase);
+		m->password = finish_secret(l, node_get(a->head.node, "password"), &a->password);
+		if (m->key_file)
+			files_check_key(l, node_get(key, "key"), m->key_file);
+	}
+	f->out.auth = methods;
+	f->out.auth_count = f->auth.count;
+}
+
+/* ---- trust
+ * ------------------------------------------------------------------------------------------- */
+
+static void finish_host_key(struct loader *l, struct endpoint_form *f)
+{
+	static const char *const standard[] = {KNOWN_HOSTS};
+	const struct node *section = node_get(f->head.node, "host_key");
+	const struct node *files = node_get(section, "known_hosts");
+	struct endpoint_config *e = &f->out;
+
+	if (e->host_key_check == HOST_KEY_OFF) {
+		node_warn(
+		        l->problems, node_get(section, "check"),
+		        "host keys are not checked: anybody on the way can read and change files");
+		return;
+	}
+	if (!files && !node_get(section, "pins")) {
+		e->known_hosts = standard;
+		e->known_hosts_count = 1;
+	}
+	if (!files)
+		files = section ? section : f->head.node;
+	for (size_t i = 0; i < e->known_hosts_count; i++)
+		files_check_known_hosts(l, files, e->known_hosts[i], e);
+}
+
+void endpoint_finish(struct loader *l, struct endpoint_form *f)
+{
+	const struct node *trace = node_get(f->head.node, "trace");
+	struct endpoint_config *e = &f->out;
+
+	e->name = f->head.name;
+	if (!node_get(trace, "mask"))
+		e->trace_mask = l->trace.mask;
+	if (!node_get(trace, "when"))
+		e->trace_when = l->trace.when;
+	finish_auth(l, f);
+	finish_host_key(l, f);
+}
+
+/* ---- finding
+ * ----------------------------------------------------------------------------------------- */
+
+const struct endpoint_config *endpoint_find(struct loader *l, const char *name,
+                                            const struct node *n)
+{
+	const char **names _cleanup_free_ = mem_new_array(l->endpoints.count, sizeof(*names));
+	struct node_found tmp;
+	const char *near;
+
+	for (size_t i = 0; i < l->endpoints.count; i++) {
+		struct endpoint_form *f = (void *)l->endpoints.items[i];
+
+		names[i] = f->head.name;
+		if (strcmp(f->head.name, name) == 0)
+			return &f->out;
+	}
+	near = text_nearest(name, names, l->endpoints.count);
+	if (near)
+		node_error(l->problems, n, "no endpoint is called %s, did you mean \"%s\"?",
+		           node_describe(n, &tmp), near);
+	else if (strcmp(name, "local") == 0)
+		node_error(l->problems, n, "leave the key out for a directory of this machine");
+	else
+		node_error(l->problems, n, "no endpoint is called %s: define it under endpoints:",
+		           node_describe(n, &tmp));
+	return NULL;
+}
+
+static const struct endpoint_config *make_local(struct loader *l, const char *dir)
+{
+	struct binder b = {l->arena, l->problems, NULL};
+	struct endpoint_form *f = arena_new_of(l->arena, struct endpoint_form);
+	struct endpoint_config *e = &f->out;
+
+	bind_section(&b, &keys_endpoint, NULL, f); /* the defaults, for the timeouts */
+	e->name = arena_printf(l->arena, "local:%s", dir);
+	e->protocol = PROTOCOL_LOCAL;
+	e->root = arena_dup(l->arena, dir);
+	e->trace_mask = l->trace.mask;
+	e->trace_when = l->trace.when;
+	return e;
+}
+
+const struct endpoint_config *endpoint_local(struct loader *l, const char *dir)
+{
+	for (size_t i = 0; i < l->local_count; i++)
+		if (strcmp(l->locals[i]->root, dir) == 0)
+			return l->locals[i];
+	l->locals = mem_grow(l->locals, (l->local_count + 1) * sizeof(*l->locals));
+	return l->locals[l->local_count++] = make_local(l, dir);
+}

@@ -1,0 +1,141 @@
+/*
+ * A digest of all that decides what a route does, so that a reload can leave unchanged routes
+ * alone. It is taken over the resolved values: how they are written, and defaults spelled out, make
+ * no difference. Each value is written with its length or an end mark, so that no two settings give
+ * the same text. A literal secret is part of it; a digest tells nothing of it.
+ */
+#include <string.h>
+
+#include "config/load.h"
+#include "daemon/base/digest.h"
+
+struct text {
+	struct digest digest;
+};
+
+static void add_number(struct text *t, long long n)
+{
+	digest_update(&t->digest, &n, sizeof(n));
+}
+
+static void add_text(struct text *t, const char *text)
+{
+	add_number(t, text ? (long long)strlen(text) : -1);
+	if (text)
+		digest_update(&t->digest, text, strlen(text));
+}
+
+static void add_texts(struct text *t, const char *const *items, size_t count)
+{
+	add_number(t, (long long)count);
+	for (size_t i = 0; i < count; i++)
+		add_text(t, items[i]);
+}
+
+static void add_secret(struct text *t, const struct secret_ref *s)
+{
+	size_t count = 0;
+
+	while (s->argv && s->argv[count])
+		count++;
+	add_number(t, s->kind);
+	add_text(t, s->text);
+	add_texts(t, s->argv, count);
+}
+
+static void add_auth(struct text *t, const struct endpoint_config *e)
+{
+	add_number(t, (long long)e->auth_count);
+	for (size_t i = 0; i < e->auth_count; i++) {
+		add_number(t, e->auth[i].kind);
+		add_text(t, e->auth[i].key_file);
+		add_secret(t, &e->auth[i].passphrase);
+		add_secret(t, &e->auth[i].password);
+	}
+}
+
+static void add_endpoint(struct text *t, const struct endpoint_config *e)
+{
+	const struct endpoint_timeouts *w = &e->timeouts;
+
+	add_text(t, e->name);
+	add_number(t, e->protocol);
+	add_text(t, e->root);
+	add_text(t, e->host);
+	add_number(t, e->port);
+	add_text(t, e->user);
+	add_auth(t, e);
+	add_number(t, e->host_key_check);
+	add_texts(t, e->known_hosts, e->known_hosts_count);
+	add_texts(t, e->pins, e->pin_count);
+	add_number(t, e->connections);
+	add_number(t, e->keepalive_ms);
+	add_number(t, e->idle_close_ms);
+	add_number(t, w->connect_ms);
+	add_number(t, w->handshake_ms);
+	add_number(t, w->auth_ms);
+	add_number(t, w->request_ms);
+	add_number(t, w->stall_ms);
+	add_number(t, e->trace_mask);
+	add_number(t, e->trace_when);
+}
+
+static void add_source(struct text *t, const struct route_source *s)
+{
+	add_endpoint(t, s->endpoint);
+	add_text(t, s->path);
+	add_texts(t, s->match, s->match_count);
+	add_texts(t, s->exclude, s->exclude_count);
+	add_number(t, s->hidden);
+	add_number(t, s->recurse);
+	add_number(t, s->order);
+	add_number(t, s->order_descending);
+	add_number(t, (long long)s->min_size);
+	add_number(t, (long long)s->max_size);
+	add_number(t, s->min_age_ms);
+	add_number(t, s->max_age_ms);
+	add_number(t, s->poll_ms);
+	add_text(t, s->cron);
+	add_text(t, s->time_zone);
+	add_number(t, s->stable_for_ms);
+	add_number(t, s->after);
+	add_text(t, s->after_to);
+}
+
+static void add_retry(struct text *t, const struct retry_config *r)
+{
+	add_number(t, r->first_ms);
+	add_number(t, r->most_ms);
+	add_number(t, r->attempts);
+}
+
+static void add_dest(struct text *t, const struct route_dest *d)
+{
+	add_endpoint(t, d->endpoint);
+	add_text(t, d->path);
+	add_text(t, d->name);
+	add_number(t, d->exists);
+	add_number(t, d->mode);
+	add_number(t, d->mkdir);
+	add_number(t, d->verify);
+	add_retry(t, &d->retry);
+}
+
+const char *fingerprint_of(struct arena *a, const struct route_config *r)
+{
+	unsigned char sum[DIGEST_BYTES];
+	char *out = arena_new(a, DIGEST_TEXT_BYTES);
+	struct text t;
+
+	digest_init(&t.digest);
+	add_text(&t, r->name);
+	add_number(&t, r->enabled);
+	add_source(&t, &r->from);
+	add_number(&t, (long long)r->to_count);
+	for (size_t i = 0; i < r->to_count; i++)
+		add_dest(&t, &r->to[i]);
+	add_retry(&t, &r->retry);
+	digest_final(&t.digest, sum);
+	(void)digest_text(sum, out);
+	return out;
+}

@@ -1,0 +1,215 @@
+/*
+ * The keys of an endpoint and of secrets.
+ */
+#include "config/load.h"
+
+#define AT(member)  .at = offsetof(struct endpoint_form, member)
+#define OUT(member) .at = offsetof(struct endpoint_form, out.member)
+#define OUT_LIST(member, counted)                         \
+	.at = offsetof(struct endpoint_form, out.member), \
+	.count_at = offsetof(struct endpoint_form, out.counted)
+#define AUTH(member)   .at = offsetof(struct auth_form, member)
+#define SECRET(member) .at = offsetof(struct secret_form, member)
+#define SECOND         INT64_C(1000)
+
+/* ---- secrets
+ * ---------------------------------------------------------------------------------------- */
+
+static const char *check_credential(const char *name)
+{
+	if (strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") !=
+	            strlen(name) ||
+	    *name == '.')
+		return "the name of a credential has letters, digits, \".\", \"_\" and \"-\" only";
+	return NULL;
+}
+
+static const char *check_variable(const char *name)
+{
+	return strchr(name, '=') ? "the name of a variable holds no \"=\"" : NULL;
+}
+
+static const struct key secret_keys[] = {
+        {"credential", KEY_TEXT, SECRET(ref.text), .most = 255, .tag = SECRET_CREDENTIAL,
+         .check = check_credential,
+         .doc = "A systemd credential of the service (`LoadCredential=`, "
+                "`LoadCredentialEncrypted=`); the best place. systemd reads credentials at the "
+                "start of the service only."},
+        {"file", KEY_PATH, SECRET(ref.text), .tag = SECRET_FILE,
+         .doc = "A file that holds the secret and nothing else; one line break at its end is "
+                "dropped. It must belong to the service's user or root, with mode 0600 or less."},
+        {"env", KEY_TEXT, SECRET(ref.text), .most = 255, .tag = SECRET_ENV, .check = check_variable,
+         .doc = "An environment variable of the service. Other processes of the same user can "
+                "read it."},
+        {"command", KEY_TEXTS, SECRET(argv),
+         .count_at = offsetof(struct secret_form, argv) + offsetof(struct texts, count),
+         .tag = SECRET_COMMAND,
+         .doc = "A program and its arguments as a list; its standard output is the secret. "
+                "Absolute "
+                "path, no shell, at most 10 s."},
+        {"value", KEY_TEXT, .flags = KEY_RAW, SECRET(ref.text), .tag = SECRET_VALUE,
+         .doc = "The secret itself. It works and is warned about: configuration files are read, "
+                "copied and mailed."},
+        {0},
+};
+
+const struct table keys_secret = {
+        .title = "a secret",
+        .about =
+                "Secrets are references; exactly one of these keys says where the secret is. It is "
+                "read when a connection needs it, and never logged.",
+        .keys = secret_keys,
+        .tag_at = offsetof(struct secret_form, ref.kind),
+        .instead =
+                "a secret is not written here but referred to: {credential: NAME}, {file: PATH}, "
+                "{env: NAME} or {command: [...]}; {value: ...} keeps it in this file and is "
+                "warned about",
+};
+
+/* ---- authentication
+ * ------------------------------------------------------------------------------- */
+
+static const struct key publickey_keys[] = {
+        {"key", KEY_PATH, .flags = KEY_REQUIRED, AUTH(key_file),
+         .doc = "The private key file, with mode 0600 or less."},
+        {"passphrase", KEY_ONE_OF, AUTH(passphrase), .table = &keys_secret,
+         .doc = "The key's passphrase, if it is encrypted."},
+        {0},
+};
+
+static const struct table keys_publickey = {
+        .title = "auth.publickey",
+        .about = "Authentication with a key pair.",
+        .keys = publickey_keys,
+};
+
+static const struct key auth_keys[] = {
+        {"publickey", KEY_SECTION, .table = &keys_publickey, .tag = AUTH_PUBLICKEY,
+         .doc = "Authenticate with a private key."},
+        {"password", KEY_ONE_OF, AUTH(password), .table = &keys_secret, .tag = AUTH_PASSWORD,
+         .doc = "Authenticate with a password."},
+        {0},
+};
+
+static const struct table keys_auth = {
+        .title = "auth",
+        .about = "Methods in the order in which they are tried; several where the server asks for "
+                 "several. Each item has exactly one of these keys.",
+        .keys = auth_keys,
+        .size = sizeof(struct auth_form),
+        .tag_at = offsetof(struct auth_form, kind),
+        .instead = "wants {publickey: {key: PATH}} or {password: {credential: NAME}}",
+};
+
+/* ---- the endpoint
+ * ------------------------------------------------------------------------------------ */
+
+#define SFTP_ONLY "this version of ferryd carries sftp only"
+
+static const struct word words_protocol[] = {
+        {"sftp", PROTOCOL_SFTP, "SFTP over SSH", NULL},
+        {"ftps", PROTOCOL_FTPS, NULL, SFTP_ONLY},
+        {"ftp", PROTOCOL_FTP, NULL, SFTP_ONLY},
+        {0},
+};
+
+static const struct word words_check[] = {
+        {"strict", HOST_KEY_STRICT, "an unknown or changed host key ends the connection", NULL},
+        {"off", HOST_KEY_OFF, "any host key is accepted: for tests on a private network", NULL},
+        {0},
+};
+
+static const char *check_user(const char *user)
+{
+	return strchr(user, '@') == user ? "a user name does not begin with \"@\"" : NULL;
+}
+
+static const struct key host_key_keys[] = {
+        {"check", KEY_WORD, OUT(host_key_check), .fallback = "strict", .words = words_check,
+         .doc = "Whether the server must show a host key that is known."},
+        {"known_hosts", KEY_PATHS, OUT_LIST(known_hosts, known_hosts_count),
+         .fallback_doc = "`/etc/ferryd/known_hosts`, if there are no `pins`",
+         .doc = "One or several files as OpenSSH keeps them, searched in this order."},
+        {"pins", KEY_TEXTS, OUT_LIST(pins, pin_count), .check = endpoint_check_pin,
+         .doc = "Fingerprints of accepted host keys, `SHA256:` and 43 characters as `ssh-keygen "
+                "-lf` shows them; several while a server changes its key."},
+        {0},
+};
+
+static const struct table keys_host_key = {
+        .title = "endpoint.host_key",
+        .about = "How the server proves that it is the partner.",
+        .keys = host_key_keys,
+};
+
+#define TIMEOUT(key_name, member, value, text)                                                     \
+	{                                                                                          \
+		key_name, KEY_DURATION, OUT(timeouts.member), .least = 100, .most = 3600 * SECOND, \
+		                                              .fallback = value, .doc = text       \
+	}
+
+static const struct key timeout_keys[] = {
+        TIMEOUT("connect", connect_ms, "10s", "Name lookup and TCP connection."),
+        TIMEOUT("handshake", handshake_ms, "30s", "Identification and key exchange."),
+        TIMEOUT("auth", auth_ms, "30s", "All of authentication."),
+        TIMEOUT("request", request_ms, "60s", "One request and its answer: rename, remove, stat."),
+        TIMEOUT("stall", stall_ms, "60s", "No byte moved during a transfer or a listing."),
+        {0},
+};
+
+static const struct table keys_timeouts = {
+        .title = "endpoint.timeouts",
+        .about = "Nothing waits without an end.",
+        .keys = timeout_keys,
+};
+
+static const struct key endpoint_trace_keys[] = {
+        {"mask", KEY_FLAGS, OUT(trace_mask), .most = 1023, .words = words_trace,
+         .fallback_doc = "`trace.mask`", .doc = "What is recorded of this endpoint's connections."},
+        {"when", KEY_WORD, OUT(trace_when), .words = words_trace_when,
+         .fallback_doc = "`trace.when`", .doc = "When it is written to a file."},
+        {0},
+};
+
+static const struct table keys_endpoint_trace = {
+        .title = "endpoint.trace",
+        .about = "As the section `trace`, for this endpoint only.",
+        .keys = endpoint_trace_keys,
+};
+
+static const struct key endpoint_keys[] = {
+        {"protocol", KEY_WORD, OUT(protocol), .fallback = "sftp", .words = words_protocol,
+         .doc = "How the partner is spoken to."},
+        {"host", KEY_TEXT, .flags = KEY_REQUIRED, OUT(host), .most = 255,
+         .check = endpoint_check_host, .doc = "Name or address of the server."},
+        {"port", KEY_INT, OUT(port), .least = 1, .most = 65535, .fallback = "22",
+         .doc = "TCP port of the server."},
+        {"user", KEY_TEXT, .flags = KEY_REQUIRED, OUT(user), .most = 255, .check = check_user,
+         .doc = "Name of the account at the server."},
+        {"auth", KEY_ONE_OFS, .flags = KEY_REQUIRED, AT(auth), .least = 1, .most = 8,
+         .table = &keys_auth, .doc = "How ferryd proves who it is: a list of methods."},
+        {"host_key", KEY_SECTION, .table = &keys_host_key,
+         .doc = "How the server proves that it is the partner."},
+        {"connections", KEY_INT, OUT(connections), .least = 1, .most = 64, .fallback = "4",
+         .doc = "At most so many connections at once, over all routes. One carries many files at "
+                "a time."},
+        {"keepalive", KEY_DURATION, OUT(keepalive_ms), .least = 0, .most = 3600 * SECOND,
+         .fallback = "60s",
+         .doc = "An idle connection is asked for a sign of life so often; 0: "
+                "never."},
+        {"idle_close", KEY_DURATION, OUT(idle_close_ms), .least = 1 * SECOND,
+         .most = 24 * 3600 * SECOND, .fallback = "5m",
+         .doc = "A connection without work is closed after this time."},
+        {"timeouts", KEY_SECTION, .table = &keys_timeouts, .doc = "Nothing waits without an end."},
+        {"trace", KEY_SECTION, .table = &keys_endpoint_trace,
+         .doc = "As the section `trace`, for this endpoint only."},
+        {0},
+};
+
+const struct table keys_endpoint = {
+        .title = "endpoint",
+        .about = "A partner's server. Its name has 1 to 63 letters, digits, `.`, `_` and `-`.",
+        .keys = endpoint_keys,
+        .size = sizeof(struct endpoint_form),
+        .check_name = endpoint_check_name,
+};
