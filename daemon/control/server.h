@@ -20,11 +20,9 @@
  * One descriptor is kept in reserve, so that the socket still answers when all are used up.
  */
 #pragma once
-#include <sys/types.h>
-
 #include "daemon/base/err.h"
 #include "daemon/control/control.h"
-#include "daemon/control/peer.h"
+#include "daemon/control/listener.h"
 
 enum {
 	CONTROL_CLIENTS = 32,
@@ -33,21 +31,6 @@ enum {
 	CONTROL_REST_MS = 60000,
 	CONTROL_WRITE_MS = 10000,
 };
-
-struct control_listener {
-	int fd;
-	char path[108];
-	dev_t device; /* of the socket file, to remove no other */
-	ino_t inode;
-	struct peer_rules rules; /* operators: the socket file's group; readers: none */
-};
-
-/* Binds with mode 0660. The directory must exist. A socket left by a dead ferryd is replaced, one
- * that answers is ERR_CONFIG "CONTROL-IN-USE"; any other file in its place is ERR_CONFIG
- * "CONTROL-NOT-SOCKET"; otherwise ERR_LOCAL or ERR_CONFIG "CONTROL-BIND". */
-int control_listen(const char *path, struct control_listener *out, struct err *e);
-/* Closes and removes the socket file, where nobody took it over. For a listener not started. */
-void control_unlisten(struct control_listener *l);
 
 struct control_server;
 

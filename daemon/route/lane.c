@@ -8,7 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 
-enum { LOOK_NEW = 64 }; /* tasks read at a time, beyond those that may be under way */
+enum { LOOK_ROOM = 64 };
 
 struct lane_task {
 	struct link link;
@@ -22,7 +22,6 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
 	*lane = (struct lane){.plan = *plan, .shard = shard, .endpoint = endpoint};
 	list_init(&lane->waiting);
 	list_init(&lane->active);
-	list_init(&lane->finished);
 	signal_init(&lane->changed);
 	group_init(&lane->fibers, shard->worker);
 }
@@ -40,10 +39,7 @@ static void run_task(void *arg)
 	lane->plan.run(lane, &t->task);
 	list_remove(&t->link);
 	lane->active_count--;
-	if (lane->is_asking)
-		list_append(&lane->finished, &t->link);
-	else
-		free(t);
+	free(t);
 	start_waiting(lane);
 	if (!lane->waiting_count && (lane->more || lane->next_ms))
 		lane_kick(lane);
@@ -77,9 +73,9 @@ static void start_waiting(struct lane *lane)
 
 static bool is_in_memory(const struct lane *lane, const struct store_task *task)
 {
-	const struct link *heads[] = {&lane->waiting, &lane->active, &lane->finished};
+	const struct link *heads[] = {&lane->waiting, &lane->active};
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 2; i++)
 		list_for_each(l, heads[i])
 		{
 			const struct store_task *t = &list_item(l, struct lane_task, link)->task;
@@ -133,44 +129,35 @@ void lane_post(struct lane *lane, const struct store_task *task)
 	t = mem_new_of(struct lane_task);
 	t->lane = lane;
 	t->task = *task;
-	if (!worker_post(lane->shard->worker, deliver_post, t))
-		free(t); /* that shard has ended; the store has it */
+	worker_post(lane->shard->worker, deliver_post, t);
 }
 
 /* ---- looking into the store -------------------------------------------------------------------
  */
 
-static void drop(struct link *head)
-{
-	struct link *l;
-
-	while ((l = list_take_first(head)))
-		free(list_item(l, struct lane_task, link)); /* it is in the store */
-}
-
-/* What ended while the store was asked may still stand in its answer: `finished` tells. */
-static int look(struct lane *lane, struct store_task *found, size_t room, struct err *e)
+static int look(struct lane *lane, struct store_task *room, struct err *e)
 {
 	const struct lane_plan *p = &lane->plan;
-	size_t count = 0;
+	size_t count = 0, added = 0;
 	int64_t next = 0;
 	int r;
 
 	lane->more = false;
-	lane->is_asking = true;
-	r = store_due(lane->shard->store, p->queue, p->route, p->dest, clock_wall_ms(), found, room,
-	              &count, &next, e);
-	lane->is_asking = false;
-	if (r == 0) {
-		lane->next_ms = next;
-		lane->more = lane->more || count == room;
-		for (size_t i = 0; i < count && !lane->is_stopping; i++)
-			if (!is_in_memory(lane, &found[i]))
-				add(lane, &found[i]);
+	r = store_due(lane->shard->store, p->queue, p->route, p->dest, clock_wall_ms(), room,
+	              LOOK_ROOM, &count, &next, e);
+	if (r < 0)
+		return r;
+	lane->next_ms = next;
+	for (size_t i = 0; i < count && !lane->is_stopping; i++) {
+		if (is_in_memory(lane, &room[i]))
+			continue;
+		add(lane, &room[i]);
+		added++;
 	}
-	drop(&lane->finished);
+	if (count == LOOK_ROOM && added)
+		lane->more = true;
 	start_waiting(lane);
-	return r;
+	return 0;
 }
 
 /* How long there is nothing to look for; INT64_MAX: until somebody kicks. */
@@ -208,8 +195,7 @@ static void wait_for_work(struct lane *lane)
 static void look_fiber(void *arg)
 {
 	struct lane *lane = arg;
-	size_t room = lane->plan.most + LOOK_NEW;
-	struct store_task *found = mem_new_array(room, sizeof(*found));
+	struct store_task *room = mem_new_array(LOOK_ROOM, sizeof(*room));
 	struct err e;
 
 	do {
@@ -218,7 +204,7 @@ static void look_fiber(void *arg)
 			lane->hold_until_ms = 0;
 		start_waiting(lane);
 		if (!is_held(lane) && lane->waiting_count < LANE_QUEUE / 2 &&
-		    look(lane, found, room, &e) < 0) {
+		    look(lane, room, &e) < 0) {
 			log_error("the store cannot tell what is to be done",
 			          "route=%s code=%s error=\"%s\"", lane->plan.route, e.code,
 			          e.message);
@@ -229,7 +215,7 @@ static void look_fiber(void *arg)
 	} while (!fiber_is_canceled() && (has_reason_to_wait(lane) ||
 	                                  (lane->more && !lane->waiting_count && !is_held(lane))));
 	lane->is_looking = false;
-	free(found);
+	free(room);
 }
 
 void lane_kick(struct lane *lane)
@@ -265,13 +251,21 @@ void lane_resume(struct lane *lane)
 	lane_kick(lane);
 }
 
+static void drop_waiting(struct lane *lane)
+{
+	struct link *l;
+
+	while ((l = list_take_first(&lane->waiting)))
+		free(list_item(l, struct lane_task, link)); /* it is in the store */
+	lane->waiting_count = 0;
+}
+
 void lane_stop(struct lane *lane, struct deadline d)
 {
 	struct err e;
 
 	lane->is_stopping = true;
-	drop(&lane->waiting);
-	lane->waiting_count = 0;
+	drop_waiting(lane);
 	signal_raise(&lane->changed);
 	while (lane->fibers.alive)
 		if (signal_wait(&lane->fibers.ended, "running transfers", d, &e) < 0)
