@@ -1,0 +1,373 @@
+#include "adapters/trace.h"
+
+#include <assert.h>
+
+#include "adapters/trace_file.h"
+#include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/runtime/fiber.h"
+#include "daemon/runtime/work.h"
+
+enum {
+	LINE_BYTES = 2048,
+	FIRST_BYTES = 8 * 1024,
+	ALWAYS_BYTES = 1024 * 1024, /* what `always` may fall behind the disk */
+	ABOUT_BYTES = 1024,
+	MAX_LEAST = 16 * 1024, /* smaller max_bytes could not hold head, beginning and end */
+	FLUSH_AT = 16 * 1024,
+	FLUSH_AFTER_MS = 500,
+};
+
+struct trace {
+	char *dir, *endpoint;
+	char folder[TRACE_FOLDER_BYTES], file[TRACE_PATH_BYTES]; /* file: "" = none is due */
+	uint64_t max_bytes;
+	int64_t keep_ms, began_us;
+	unsigned mask;
+	enum trace_when when;
+	struct worker *worker; /* NULL: no loop here, written where it is freed */
+
+	struct buf about, first, last;
+	bool is_first_over; /* a record has gone to `last` */
+	uint64_t dropped;   /* lines, between first and last */
+
+	bool is_due;     /* what waits is to be written soon */
+	bool has_failed; /* what waits at the end is written then */
+	bool is_broken;  /* could not be written, warned, no more tries */
+	bool is_flushing;
+	struct signal filling, flushed;
+};
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void set_limits(struct trace *t)
+{
+	uint64_t ring = t->when == TRACE_ALWAYS ? ALWAYS_BYTES : TRACE_RING_BYTES;
+
+	t->last.limit = (size_t)least(ring, t->max_bytes / 4 * 3);
+}
+
+struct trace *trace_new(const struct trace_config *settings, const char *endpoint, unsigned mask,
+                        enum trace_when when)
+{
+	struct trace *t = mem_new_of(struct trace);
+
+	t->dir = mem_dup(settings->dir);
+	t->endpoint = mem_dup(endpoint);
+	trace_folder_name(endpoint, t->folder);
+	t->max_bytes = settings->max_bytes < MAX_LEAST ? MAX_LEAST : settings->max_bytes;
+	t->keep_ms = settings->keep_ms;
+	t->began_us = clock_mono_us();
+	t->mask = mask;
+	t->when = when;
+	t->is_due = when == TRACE_ALWAYS;
+	t->is_broken = !t->dir;
+	t->worker = fiber_worker();
+	buf_init(&t->about, ABOUT_BYTES);
+	buf_init(&t->first, (size_t)least(FIRST_BYTES, t->max_bytes / 8));
+	buf_init(&t->last, TRACE_RING_BYTES);
+	set_limits(t);
+	signal_init(&t->filling);
+	signal_init(&t->flushed);
+	return t;
+}
+
+/* ---- recording ----------------------------------------------------------------------------------
+ */
+
+static const char *bit_word(unsigned bit)
+{
+	switch (bit) {
+#define TRACE_WORD(name, number, word) \
+	case number:                   \
+		return word;
+		TRACE_BITS(TRACE_WORD)
+#undef TRACE_WORD
+	default:
+		return "trace";
+	}
+}
+
+/* The end of a line that was too long. Returns its length. */
+static size_t mark_cut(char line[LINE_BYTES])
+{
+	static const char words[] = "... (cut)";
+	size_t at = LINE_BYTES - 2 * sizeof(words);
+
+	while ((line[at] & 0xC0) == 0x80)
+		at--; /* at a character of UTF-8 */
+	memcpy(line + at, words, sizeof(words) - 1);
+	return at + sizeof(words) - 1;
+}
+
+/* Makes `line` one line: a control character becomes \xNN. Returns its length with the newline. */
+static size_t seal_line(char line[LINE_BYTES], size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+	char raw[LINE_BYTES];
+	size_t used = 0;
+
+	memcpy(raw, line, n);
+	for (size_t i = 0; i < n && used < LINE_BYTES - 5; i++) {
+		unsigned char ch = (unsigned char)raw[i];
+
+		if (ch >= 0x20 && ch != 0x7F) {
+			line[used++] = raw[i];
+			continue;
+		}
+		line[used++] = '\\';
+		line[used++] = 'x';
+		line[used++] = hex[ch >> 4];
+		line[used++] = hex[ch & 15];
+	}
+	if (used >= LINE_BYTES - 5)
+		used = mark_cut(line);
+	line[used++] = '\n';
+	return used;
+}
+
+static void drop_oldest(struct trace *t)
+{
+	const unsigned char *data = buf_data(&t->last);
+	const unsigned char *end = memchr(data, '\n', buf_len(&t->last));
+
+	assert(end); /* only whole lines are ever added */
+	buf_consume(&t->last, (size_t)(end - data) + 1);
+	t->dropped++;
+}
+
+static void keep_line(struct trace *t, const char *line, size_t n)
+{
+	if (!t->is_first_over && buf_add(&t->first, line, n) == 0)
+		return;
+	t->is_first_over = true;
+	while (buf_add(&t->last, line, n) < 0)
+		drop_oldest(t);
+}
+
+static void flush_soon(struct trace *t);
+
+__attribute__((format(printf, 3, 0))) static void record(struct trace *t, unsigned bit,
+                                                         const char *fmt, va_list ap)
+{
+	char line[LINE_BYTES];
+	int64_t us = clock_mono_us() - t->began_us;
+	int n = snprintf(line, sizeof(line), "+%lld.%06d %-10s ", (long long)(us / 1000000),
+	                 (int)(us % 1000000), bit_word(bit));
+	size_t room = sizeof(line) - (size_t)n;
+	int text = vsnprintf(line + n, room, fmt, ap);
+	size_t len = (size_t)n + (text < 0 ? 0 : (size_t)least((uint64_t)text, room - 1));
+
+	keep_line(t, line, seal_line(line, len));
+	if (t->is_due)
+		flush_soon(t);
+}
+
+bool trace_wants(const struct trace *t, unsigned bit)
+{
+	return t && (t->mask & bit) && t->when != TRACE_NEVER && !t->is_broken;
+}
+
+void trace_line(struct trace *t, unsigned bit, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!trace_wants(t, bit))
+		return;
+	va_start(ap, fmt);
+	record(t, bit, fmt, ap);
+	va_end(ap);
+}
+
+static void record_error(struct trace *t, const char *fmt, ...)
+        __attribute__((format(printf, 2, 3)));
+
+static void record_error(struct trace *t, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	record(t, TRACE_ERROR, fmt, ap);
+	va_end(ap);
+}
+
+void trace_failed(struct trace *t, const struct err *e)
+{
+	if (!t || t->when == TRACE_NEVER || t->is_broken)
+		return;
+	t->is_due = t->has_failed = true;
+	record_error(t, "FAILED %s %s native=%d: %s", err_kind_name(e->kind),
+	             e->code ? e->code : "-", e->native, e->message);
+}
+
+void trace_about(struct trace *t, const char *key, const char *fmt, ...)
+{
+	char line[512];
+	int n;
+	va_list ap;
+
+	if (!t)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line), fmt, ap);
+	va_end(ap);
+	if (n < 0)
+		return;
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7F)
+			*p = '?';
+	(void)buf_printf(&t->about, "# %s: %s\n", key, line); /* a full head is no failure */
+}
+
+const char *trace_file(const struct trace *t)
+{
+	return t && t->file[0] && !t->is_broken ? t->file : NULL;
+}
+
+void trace_set(struct trace *t, unsigned mask, enum trace_when when)
+{
+	t->mask = mask;
+	t->when = when;
+	t->is_due = when == TRACE_ALWAYS;
+	set_limits(t);
+	while (buf_len(&t->last) > t->last.limit)
+		drop_oldest(t);
+}
+
+/* ---- writing ------------------------------------------------------------------------------------
+ */
+
+static size_t waiting_bytes(const struct trace *t)
+{
+	return buf_len(&t->first) + buf_len(&t->last);
+}
+
+static void make_head(struct trace *t, struct buf *head)
+{
+	char when[CLOCK_TEXT_BYTES];
+	int64_t began = clock_wall_ms() - (clock_mono_us() - t->began_us) / 1000;
+
+	(void)buf_printf(head, "# ferryd %s trace of a connection\n# endpoint: %.200s\n",
+	                 FERRYD_VERSION, t->endpoint);
+	(void)buf_printf(head, "# began: %s\n# mask: %u\n", clock_text(began, when), t->mask);
+	(void)buf_add(head, buf_data(&t->about), buf_len(&t->about));
+	(void)buf_printf(head, "# seconds since then, kind, what happened\n");
+}
+
+/* Moves everything that waits out of the trace, so that lines may come while it is written. */
+static void take_waiting(struct trace *t, struct buf *data)
+{
+	(void)buf_add(data, buf_data(&t->first), buf_len(&t->first));
+	if (t->dropped)
+		(void)buf_printf(data, "... %llu lines were not kept ...\n",
+		                 (unsigned long long)t->dropped);
+	(void)buf_add(data, buf_data(&t->last), buf_len(&t->last));
+	buf_clear(&t->first);
+	buf_clear(&t->last);
+	t->is_first_over = true;
+	t->dropped = 0;
+}
+
+static int write_on_pool(void *arg, struct err *e)
+{
+	return trace_piece_write(arg, e);
+}
+
+static void write_waiting(struct trace *t)
+{
+	struct buf head, data;
+	struct err e;
+	int r;
+
+	buf_init(&head, 2 * ABOUT_BYTES);
+	buf_init(&data, t->first.limit + t->last.limit + LINE_BYTES);
+	make_head(t, &head);
+	take_waiting(t, &data);
+	struct trace_piece p = {
+	        .dir = t->dir,
+	        .folder = t->folder,
+	        .file = t->file,
+	        .head = (const char *)buf_data(&head),
+	        .head_bytes = buf_len(&head),
+	        .data = buf_data(&data),
+	        .data_bytes = buf_len(&data),
+	        .max_bytes = t->max_bytes - buf_len(&head),
+	        .keep_ms = t->keep_ms,
+	};
+	t->is_due = t->when == TRACE_ALWAYS;
+	r = fiber_self() ? work_run(write_on_pool, &p, "writing the trace", &e)
+	                 : write_on_pool(&p, &e);
+	if (r < 0) {
+		t->is_broken = true;
+		log_warn("trace cannot be written, ignoring", "endpoint=%s error=\"%s\"",
+		         t->endpoint, e.message);
+	}
+	buf_release(&head);
+	buf_release(&data);
+}
+
+/* Lives only while something waits: collects for a moment, writes, ends. */
+static void flush_fiber(void *arg)
+{
+	struct trace *t = arg;
+	struct deadline d = deadline_in(FLUSH_AFTER_MS);
+	struct err e;
+
+	while (waiting_bytes(t) < FLUSH_AT && deadline_left_ms(d) > 0)
+		if (signal_wait(&t->filling, "more lines of the trace", d, &e) < 0)
+			break; /* time to write, also when we are to stop */
+	fiber_shield_begin();
+	while (t->is_due && waiting_bytes(t) && !t->is_broken)
+		write_waiting(t);
+	fiber_shield_end();
+	t->is_flushing = false;
+	signal_raise(&t->flushed);
+}
+
+static void flush_soon(struct trace *t)
+{
+	if (!t->file[0])
+		trace_file_name(t->dir, t->folder, t->file);
+	if (!t->worker)
+		return;
+	if (t->is_flushing) {
+		if (waiting_bytes(t) >= FLUSH_AT)
+			signal_raise(&t->filling);
+		return;
+	}
+	t->is_flushing = true;
+	fiber_start(t->worker, "trace", flush_fiber, t);
+}
+
+static void flush_wait(struct trace *t)
+{
+	struct err e;
+
+	fiber_shield_begin();
+	while (t->is_flushing) {
+		signal_raise(&t->filling);
+		(void)signal_wait(&t->flushed, "the trace's last write", deadline_never(), &e);
+	}
+	fiber_shield_end();
+}
+
+void trace_free(struct trace *t)
+{
+	if (!t)
+		return;
+	if (t->is_flushing)
+		flush_wait(t);
+	if ((t->is_due || t->has_failed) && t->file[0] && waiting_bytes(t) && !t->is_broken)
+		write_waiting(t);
+	buf_release(&t->about);
+	buf_release(&t->first);
+	buf_release(&t->last);
+	free(t->dir);
+	free(t->endpoint);
+	free(t);
+}
