@@ -1,0 +1,427 @@
+#include "adapters/sftp/client.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "adapters/sftp/client_state.h"
+#include "adapters/sftp/errors.h"
+#include "adapters/trace.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
+
+enum {
+	READ_ROOM = 128 * 1024,
+	IN_MOST = WIRE_NAME_PACKET_MOST + 2 * READ_ROOM,
+	WRITE_PIECE = 256 * 1024, /* one stall deadline each */
+	IN_FLIGHT_MOST = 16 * 1024 * 1024,
+	SHARE_LEAST = 64 * 1024,
+	KEEP_IDLE = 64 * 1024, /* buffers beyond this are given back when nothing is under way */
+	SHOWN = 200,
+};
+
+/* ---- the end ----------------------------------------------------------------------------- */
+
+void sftp_client_fail(struct sftp_client *c, const struct err *e)
+{
+	if (c->failure.kind != 0)
+		return;
+	c->failure = *e;
+	TRACE(c->settings.trace, TRACE_SFTP, "session over: %s", e->message);
+	c->stream->ops->abort(c->stream);
+	for (size_t i = 0; i < c->slots.count; i++) {
+		struct sftp_request *rq = c->slots.table[i].rq;
+
+		if (!rq)
+			continue;
+		c->slots.table[i].rq = NULL;
+		if (rq->state != SFTP_PENDING)
+			continue;
+		rq->state = SFTP_LOST;
+		signal_raise(&rq->answered);
+	}
+	signal_raise(&c->out_filled);
+	signal_raise(&c->room);
+}
+
+int sftp_client_breach(struct sftp_client *c, struct err *e, const char *code, const char *fmt, ...)
+{
+	char what[SHOWN];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(what, sizeof(what), fmt, ap); /* a cut sentence is still one */
+	va_end(ap);
+	err_set(e, ERR_PROTOCOL, code, 0, "the server breaks the protocol: %s", what);
+	sftp_client_fail(c, e);
+	return ERR_PROTOCOL;
+}
+
+void sftp_client_abort(struct sftp_client *c)
+{
+	struct err e;
+
+	err_set(&e, ERR_CANCELED, "CANCELED", 0, "the SFTP session was stopped");
+	sftp_client_fail(c, &e);
+}
+
+bool sftp_client_is_alive(const struct sftp_client *c)
+{
+	return c->failure.kind == 0;
+}
+
+/* ---- answers ----------------------------------------------------------------------------- */
+
+void sftp_client_close_late(struct sftp_client *c, const void *handle, size_t n)
+{
+	struct slot *slot;
+	uint32_t id;
+	size_t at;
+	struct err e;
+
+	if (c->failure.kind != 0)
+		return; /* the server closes what a dead session had open */
+	if (!buf_reserve(&c->out, n + 64) || !slots_take(&c->slots, NULL, &id)) {
+		err_set(&e, ERR_PROTOCOL, "SFTP-NO-CLOSE", 0,
+		        "the server leaves too many requests unanswered");
+		sftp_client_fail(c, &e);
+		return;
+	}
+	at = wire_begin(&c->out, WIRE_CLOSE, id);
+	wire_put_string(&c->out, handle, n);
+	wire_end(&c->out, at);
+	slot = slots_find(&c->slots, id);
+	slot->op = SFTP_CLOSE;
+	slot->asked_us = clock_mono_us();
+	TRACE(c->settings.trace, TRACE_SFTP, "> %u CLOSE (not waited for)", id);
+	signal_raise(&c->out_filled);
+}
+
+void sftp_client_slot_done(struct sftp_client *c, struct slot *slot)
+{
+	slots_free(&c->slots, slot);
+	if (c->waiting_for_room)
+		signal_raise_one(&c->room);
+}
+
+/* The answer to a request whose fiber has gone: only a handle needs care. */
+static void throw_away(struct sftp_client *c, const struct slot *slot, unsigned type,
+                       struct wire_in *in)
+{
+	enum sftp_op op = (enum sftp_op)slot->op;
+	struct wire_bytes handle;
+
+	if (type != WIRE_HANDLE || sftp_ops[op].reply != WIRE_HANDLE)
+		return;
+	handle = wire_string(in);
+	if (!in->is_broken && handle.n <= WIRE_HANDLE_MOST)
+		sftp_client_close_late(c, handle.data, handle.n);
+}
+
+static void trace_answer(const struct sftp_client *c, const struct slot *slot, uint32_t id,
+                         unsigned type)
+{
+	const struct sftp_request *rq = slot->rq;
+	struct trace *t = c->settings.trace;
+	double ms = (double)(clock_mono_us() - slot->asked_us) / 1000;
+	char words[SHOWN] = "", path[SHOWN] = "";
+
+	if (!trace_wants(t, TRACE_SFTP))
+		return;
+	if (!rq) {
+		trace_line(t, TRACE_SFTP, "< %u %s (late, thrown away) %.1f ms", id,
+		           wire_type_name(type), ms);
+		return;
+	}
+	if (rq->path)
+		escape(rq->path, strlen(rq->path), path, sizeof(path));
+	if (type == WIRE_STATUS && rq->body)
+		escape(rq->body, rq->body_bytes, words, sizeof(words));
+	if (type == WIRE_STATUS)
+		trace_line(t, TRACE_SFTP, "< %u %s %s %u %s \"%s\" %.1f ms", id,
+		           sftp_ops[rq->op].name, path, rq->status, sftp_status_name(rq->status),
+		           words, ms);
+	else if (type == WIRE_ATTRS)
+		trace_line(t, TRACE_SFTP, "< %u %s %s size=%llu mtime=%u mode=%o %.1f ms", id,
+		           sftp_ops[rq->op].name, path, (unsigned long long)rq->attrs.size,
+		           rq->attrs.mtime, rq->attrs.permissions, ms);
+	else
+		trace_line(t, TRACE_SFTP, "< %u %s %s %s bytes=%zu %.1f ms", id,
+		           sftp_ops[rq->op].name, path, wire_type_name(type),
+		           type == WIRE_DATA ? rq->data_bytes : rq->body_bytes, ms);
+}
+
+static int take_packet(struct sftp_client *c, const unsigned char *data, size_t n, struct err *e)
+{
+	struct wire_in in = {data, n, false};
+	unsigned type = wire_u8(&in);
+	uint32_t id = wire_u32(&in);
+	struct slot *slot;
+
+	if (in.is_broken)
+		return sftp_client_breach(c, e, "SFTP-TRUNCATED", "a packet of %zu bytes", n);
+	slot = slots_find(&c->slots, id);
+	if (!slot)
+		return sftp_client_breach(c, e, "SFTP-UNKNOWN-ID",
+		                          "it answers (%s %u) request %u, which was never asked or "
+		                          "is answered already",
+		                          wire_type_name(type), type, id);
+	if (!slot->rq) {
+		trace_answer(c, slot, id, type);
+		throw_away(c, slot, type, &in);
+		slot = slots_find(&c->slots, id); /* a late CLOSE may have grown the table */
+	} else if (sftp_request_fill(slot->rq, type, &in, e) < 0) {
+		return ERR_PROTOCOL;
+	} else {
+		trace_answer(c, slot, id, type);
+	}
+	sftp_client_slot_done(c, slot);
+	return 0;
+}
+
+/* A login shell that prints into the stream is the commonest cause by far. */
+int sftp_client_bad_frame(struct sftp_client *c, enum wire_frame frame, struct err *e)
+{
+	const unsigned char *p = buf_data(&c->in);
+	size_t n = buf_len(&c->in), text = 0;
+	char shown[SHOWN];
+
+	while (text < n && text < 60 &&
+	       ((p[text] >= ' ' && p[text] < 127) || p[text] == '\n' || p[text] == '\r' ||
+	        p[text] == '\t' || p[text] == 27))
+		text++;
+	if (text < 4)
+		return sftp_client_breach(c, e, "SFTP-LENGTH",
+		                          frame == WIRE_FRAME_EMPTY
+		                                  ? "a packet of no bytes"
+		                                  : "a packet longer than any packet may be");
+	err_set(e, ERR_PROTOCOL, "SFTP-GARBAGE", 0,
+	        "the server sends text where SFTP packets belong: \"%s\"; the partner must stop "
+	        "the account's login scripts (such as ~/.bashrc) from printing",
+	        escape(p, text, shown, sizeof(shown)));
+	sftp_client_fail(c, e);
+	return ERR_PROTOCOL;
+}
+
+/* ---- the two fibers ---------------------------------------------------------------------- */
+
+enum wire_frame sftp_client_next_frame(struct sftp_client *c, size_t *bytes)
+{
+	if (buf_len(&c->in) == 0)
+		return WIRE_FRAME_PART; /* there may be no memory yet */
+	return wire_frame(buf_data(&c->in), buf_len(&c->in), bytes);
+}
+
+static int take_packets(struct sftp_client *c, struct err *e)
+{
+	while (c->failure.kind == 0) {
+		size_t n = 0;
+		enum wire_frame frame = sftp_client_next_frame(c, &n);
+
+		if (frame == WIRE_FRAME_PART)
+			return 0;
+		if (frame != WIRE_FRAME_WHOLE)
+			return sftp_client_bad_frame(c, frame, e);
+		if (take_packet(c, buf_data(&c->in) + 4, n, e) < 0)
+			return ERR_PROTOCOL;
+		buf_consume(&c->in, n + 4);
+	}
+	return 0;
+}
+
+static int ended(struct sftp_client *c, struct err *e)
+{
+	return err_set(e, ERR_NETWORK, "SFTP-ENDED", 0, "the server has ended the SFTP session%s",
+	               buf_len(&c->in) ? " in the middle of an answer" : "");
+}
+
+int sftp_client_read_more(struct sftp_client *c, struct deadline d, struct err *e)
+{
+	unsigned char *room = buf_reserve(&c->in, READ_ROOM);
+	ssize_t n;
+
+	assert(room); /* a longer packet than IN_MOST was refused by its length */
+	n = c->stream->ops->read(c->stream, room, READ_ROOM, "SFTP answers", d, e);
+	if (n == 0)
+		return ended(c, e);
+	if (n < 0)
+		return (int)n;
+	buf_added(&c->in, (size_t)n);
+	c->moved_ms = clock_mono_ms();
+	return 0;
+}
+
+static void give_back_memory(struct sftp_client *c)
+{
+	if (c->slots.used > 0)
+		return;
+	if (buf_len(&c->in) == 0 && c->in.cap > 2 * READ_ROOM)
+		buf_release(&c->in);
+	if (buf_len(&c->out) == 0 && c->out.cap > KEEP_IDLE)
+		buf_release(&c->out);
+}
+
+static void read_answers(void *arg)
+{
+	struct sftp_client *c = arg;
+	struct err e;
+
+	while (c->failure.kind == 0) {
+		int r = take_packets(c, &e);
+
+		if (r == 0)
+			give_back_memory(c);
+		if (r == 0)
+			r = fiber_breathe(&e);
+		if (r == 0)
+			r = sftp_client_read_more(c, deadline_never(), &e);
+		if (r < 0)
+			sftp_client_fail(c, &e);
+	}
+}
+
+static int write_sending(struct sftp_client *c, struct err *e)
+{
+	while (buf_len(&c->sending) > 0) {
+		size_t n = buf_len(&c->sending);
+		int r;
+
+		if (n > WRITE_PIECE)
+			n = WRITE_PIECE;
+		r = c->stream->ops->write(c->stream, buf_data(&c->sending), n, "SFTP requests",
+		                          deadline_in(c->settings.stall_ms), e);
+		if (r < 0)
+			return r;
+		buf_consume(&c->sending, n);
+		c->moved_ms = clock_mono_ms();
+	}
+	return 0;
+}
+
+/* All that was asked for in one turn of the loop leaves in one write. */
+static void write_requests(void *arg)
+{
+	struct sftp_client *c = arg;
+	struct err e;
+	int r = 0;
+
+	while (c->failure.kind == 0) {
+		if (buf_len(&c->out) == 0) {
+			r = signal_wait(&c->out_filled, "SFTP requests to send", deadline_never(),
+			                &e);
+		} else {
+			struct buf filled = c->out;
+
+			c->out = c->sending;
+			c->sending = filled;
+			signal_raise(&c->room);
+			r = write_sending(c, &e);
+		}
+		if (r < 0)
+			sftp_client_fail(c, &e);
+	}
+}
+
+/* ---- beginning and end ------------------------------------------------------------------- */
+
+static struct sftp_client *client_new(struct stream *s, const struct sftp_settings *settings)
+{
+	struct sftp_client *c = mem_new_of(struct sftp_client);
+
+	c->stream = s;
+	c->settings = *settings;
+	c->read_most = c->write_most = SFTP_DATA_DEFAULT;
+	c->moved_ms = clock_mono_ms();
+	buf_init(&c->in, IN_MOST);
+	buf_init(&c->out, OUT_MOST);
+	buf_init(&c->sending, OUT_MOST);
+	signal_init(&c->out_filled);
+	signal_init(&c->room);
+	group_init(&c->fibers, fiber_worker());
+	return c;
+}
+
+int sftp_client_open(struct stream *s, const struct sftp_settings *settings,
+                     struct sftp_client **out, struct err *e)
+{
+	struct sftp_client *c = client_new(s, settings);
+	int r = sftp_handshake_version(c, e);
+
+	if (r == 0) {
+		group_start(&c->fibers, "sftp answers", read_answers, c);
+		group_start(&c->fibers, "sftp requests", write_requests, c);
+		if (c->offers[SFTP_EXT_LIMITS])
+			r = sftp_handshake_limits(c, e);
+	}
+	if (r < 0) {
+		sftp_client_close(c);
+		return err_wrap(e, "start SFTP");
+	}
+	*out = c;
+	return 0;
+}
+
+void sftp_client_close(struct sftp_client *c)
+{
+	if (!c)
+		return;
+	sftp_client_abort(c);
+	group_cancel(&c->fibers);
+	group_wait(&c->fibers, "end of the SFTP session");
+	slots_release(&c->slots);
+	buf_release(&c->in);
+	buf_release(&c->out);
+	buf_release(&c->sending);
+	free(c);
+}
+
+/* ---- what others ask --------------------------------------------------------------------- */
+
+bool sftp_client_offers(const struct sftp_client *c, enum sftp_extension x)
+{
+	return c->offers[x];
+}
+
+void sftp_client_drop_extension(struct sftp_client *c, enum sftp_extension x)
+{
+	c->offers[x] = false;
+}
+
+const struct sftp_settings *sftp_client_settings(const struct sftp_client *c)
+{
+	return &c->settings;
+}
+
+size_t sftp_client_read_most(const struct sftp_client *c)
+{
+	return c->read_most;
+}
+
+size_t sftp_client_write_most(const struct sftp_client *c)
+{
+	return c->write_most;
+}
+
+size_t sftp_client_share(const struct sftp_client *c)
+{
+	size_t share = IN_FLIGHT_MOST / (c->transfers ? c->transfers : 1);
+
+	return share > SHARE_LEAST ? share : SHARE_LEAST;
+}
+
+void sftp_client_transfer_begins(struct sftp_client *c)
+{
+	c->transfers++;
+}
+
+void sftp_client_transfer_ends(struct sftp_client *c)
+{
+	assert(c->transfers > 0);
+	c->transfers--;
+}
+
+size_t sftp_client_in_flight(const struct sftp_client *c)
+{
+	return c->slots.used;
+}
