@@ -114,7 +114,7 @@ enum rename_mode {
 };
 
 struct capabilities {
-	int concurrent_operations; /* 64 for SFTP, 1 for FTP, 16 for local */
+	int concurrent_operations; /* 64 for SFTP and local, 1 for FTP */
 	bool atomic_replace;	   /* rename onto an existing name swaps in one step */
 	bool exact_mtime;	   /* mtime from list and stat are comparable for equality */
 	bool remote_sync;	   /* put can flush to the peer's disk */
@@ -157,17 +157,24 @@ struct adapter {
 
 	/* Takes the source away from its writers: renames `path` to `claimed` (same connection)
 	 * without replacing, then checks that it is still the file `expect` describes (identity,
-	 * size, mtime); if not, puts it back: ERR_INTEGRITY "DATA-CHANGED". */
+	 * size, mtime); if not, puts it back: ERR_INTEGRITY "DATA-CHANGED". A file that somebody
+	 * has open for writing, as far as that can be known, is refused: ERR_BUSY
+	 * "LOCAL-WRITING". `claimed` is NAME_CLAIM_DIR "/<name>"; the directory is made. */
 	int (*claim)(struct connection *c, const char *path, const char *claimed,
 		     const struct entry *expect, struct err *e);
 	/* Moves a file of this machine (absolute path, same filesystem) to `to`, durably, with
-	 * `mode` (-1: unchanged). ERR_LOCAL "OBJ-CROSS-DEVICE" when it cannot be a rename. */
+	 * `mode` (-1: unchanged). Its content must be on disk already (a spool file's is).
+	 * ERR_LOCAL "OBJ-CROSS-DEVICE" when it cannot be a rename. */
 	int (*adopt)(struct connection *c, const char *file, const char *to, int mode,
 		     enum rename_mode rename, struct err *e);
 	/* Calls changed(arg) on this worker's loop when something may have appeared below the root;
 	 * only a hint. Ends with close. depth: levels below the root that are watched. */
 	int (*watch)(struct connection *c, int depth, void (*changed)(void *arg), void *arg,
 		     struct err *e);
+	/* True when somebody is known to have `path` open for writing (a watch saw it opened or
+	 * written and not yet closed): not ready, changed() comes when it is closed. False also
+	 * means "not known". Never waits; NULL where there is no watch. */
+	bool (*is_busy)(struct connection *c, const char *path);
 };
 
 /* The adapter that speaks `protocol`, NULL if this build has none (enum protocol of config.h). */

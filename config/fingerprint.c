@@ -121,10 +121,26 @@ static void add_dest(struct text *t, const struct route_dest *d)
 	add_retry(t, &d->retry);
 }
 
-const char *fingerprint_of(struct arena *a, const struct route_config *r)
+static const char *finish(struct text *t, struct arena *a)
 {
 	unsigned char sum[DIGEST_BYTES];
 	char *out = arena_new(a, DIGEST_TEXT_BYTES);
+
+	digest_final(&t->digest, sum);
+	return digest_text(sum, out);
+}
+
+const char *fingerprint_of_endpoint(struct arena *a, const struct endpoint_config *e)
+{
+	struct text t;
+
+	digest_init(&t.digest);
+	add_endpoint(&t, e);
+	return finish(&t, a);
+}
+
+const char *fingerprint_of(struct arena *a, const struct route_config *r)
+{
 	struct text t;
 
 	digest_init(&t.digest);
@@ -135,7 +151,5 @@ const char *fingerprint_of(struct arena *a, const struct route_config *r)
 	for (size_t i = 0; i < r->to_count; i++)
 		add_dest(&t, &r->to[i]);
 	add_retry(&t, &r->retry);
-	digest_final(&t.digest, sum);
-	(void)digest_text(sum, out);
-	return out;
+	return finish(&t, a);
 }

@@ -116,6 +116,7 @@ void files_check_secret(struct loader *l, const struct node *n, const struct sec
 
 /* fingerprint.c: hex digest in the arena of all that a route does and with which settings. */
 const char *fingerprint_of(struct arena *a, const struct route_config *r);
+const char *fingerprint_of_endpoint(struct arena *a, const struct endpoint_config *e);
 
 /* A configuration that is in memory; `name` is the file in messages, and the directory that
  * include: starts from. As config_load() otherwise. */

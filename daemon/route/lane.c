@@ -8,7 +8,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 
-enum { LOOK_ROOM = 64 };
+enum { LOOK_NEW = 64 }; /* tasks read at a time, beyond those that may be under way */
 
 struct lane_task {
 	struct link link;
@@ -22,6 +22,7 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
 	*lane = (struct lane){.plan = *plan, .shard = shard, .endpoint = endpoint};
 	list_init(&lane->waiting);
 	list_init(&lane->active);
+	list_init(&lane->finished);
 	signal_init(&lane->changed);
 	group_init(&lane->fibers, shard->worker);
 }
@@ -39,7 +40,10 @@ static void run_task(void *arg)
 	lane->plan.run(lane, &t->task);
 	list_remove(&t->link);
 	lane->active_count--;
-	free(t);
+	if (lane->is_asking)
+		list_append(&lane->finished, &t->link);
+	else
+		free(t);
 	start_waiting(lane);
 	if (!lane->waiting_count && (lane->more || lane->next_ms))
 		lane_kick(lane);
@@ -73,9 +77,9 @@ static void start_waiting(struct lane *lane)
 
 static bool is_in_memory(const struct lane *lane, const struct store_task *task)
 {
-	const struct link *heads[] = {&lane->waiting, &lane->active};
+	const struct link *heads[] = {&lane->waiting, &lane->active, &lane->finished};
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		list_for_each(l, heads[i])
 		{
 			const struct store_task *t = &list_item(l, struct lane_task, link)->task;
@@ -129,35 +133,44 @@ void lane_post(struct lane *lane, const struct store_task *task)
 	t = mem_new_of(struct lane_task);
 	t->lane = lane;
 	t->task = *task;
-	worker_post(lane->shard->worker, deliver_post, t);
+	if (!worker_post(lane->shard->worker, deliver_post, t))
+		free(t); /* that shard has ended; the store has it */
 }
 
 /* ---- looking into the store -------------------------------------------------------------------
  */
 
-static int look(struct lane *lane, struct store_task *room, struct err *e)
+static void drop(struct link *head)
+{
+	struct link *l;
+
+	while ((l = list_take_first(head)))
+		free(list_item(l, struct lane_task, link)); /* it is in the store */
+}
+
+/* What ended while the store was asked may still stand in its answer: `finished` tells. */
+static int look(struct lane *lane, struct store_task *found, size_t room, struct err *e)
 {
 	const struct lane_plan *p = &lane->plan;
-	size_t count = 0, added = 0;
+	size_t count = 0;
 	int64_t next = 0;
 	int r;
 
 	lane->more = false;
-	r = store_due(lane->shard->store, p->queue, p->route, p->dest, clock_wall_ms(), room,
-	              LOOK_ROOM, &count, &next, e);
-	if (r < 0)
-		return r;
-	lane->next_ms = next;
-	for (size_t i = 0; i < count && !lane->is_stopping; i++) {
-		if (is_in_memory(lane, &room[i]))
-			continue;
-		add(lane, &room[i]);
-		added++;
+	lane->is_asking = true;
+	r = store_due(lane->shard->store, p->queue, p->route, p->dest, clock_wall_ms(), found, room,
+	              &count, &next, e);
+	lane->is_asking = false;
+	if (r == 0) {
+		lane->next_ms = next;
+		lane->more = lane->more || count == room;
+		for (size_t i = 0; i < count && !lane->is_stopping; i++)
+			if (!is_in_memory(lane, &found[i]))
+				add(lane, &found[i]);
 	}
-	if (count == LOOK_ROOM && added)
-		lane->more = true;
+	drop(&lane->finished);
 	start_waiting(lane);
-	return 0;
+	return r;
 }
 
 /* How long there is nothing to look for; INT64_MAX: until somebody kicks. */
@@ -195,7 +208,8 @@ static void wait_for_work(struct lane *lane)
 static void look_fiber(void *arg)
 {
 	struct lane *lane = arg;
-	struct store_task *room = mem_new_array(LOOK_ROOM, sizeof(*room));
+	size_t room = lane->plan.most + LOOK_NEW;
+	struct store_task *found = mem_new_array(room, sizeof(*found));
 	struct err e;
 
 	do {
@@ -204,7 +218,7 @@ static void look_fiber(void *arg)
 			lane->hold_until_ms = 0;
 		start_waiting(lane);
 		if (!is_held(lane) && lane->waiting_count < LANE_QUEUE / 2 &&
-		    look(lane, room, &e) < 0) {
+		    look(lane, found, room, &e) < 0) {
 			log_error("the store cannot tell what is to be done",
 			          "route=%s code=%s error=\"%s\"", lane->plan.route, e.code,
 			          e.message);
@@ -215,7 +229,7 @@ static void look_fiber(void *arg)
 	} while (!fiber_is_canceled() && (has_reason_to_wait(lane) ||
 	                                  (lane->more && !lane->waiting_count && !is_held(lane))));
 	lane->is_looking = false;
-	free(room);
+	free(found);
 }
 
 void lane_kick(struct lane *lane)
@@ -251,21 +265,13 @@ void lane_resume(struct lane *lane)
 	lane_kick(lane);
 }
 
-static void drop_waiting(struct lane *lane)
-{
-	struct link *l;
-
-	while ((l = list_take_first(&lane->waiting)))
-		free(list_item(l, struct lane_task, link)); /* it is in the store */
-	lane->waiting_count = 0;
-}
-
 void lane_stop(struct lane *lane, struct deadline d)
 {
 	struct err e;
 
 	lane->is_stopping = true;
-	drop_waiting(lane);
+	drop(&lane->waiting);
+	lane->waiting_count = 0;
 	signal_raise(&lane->changed);
 	while (lane->fibers.alive)
 		if (signal_wait(&lane->fibers.ended, "running transfers", d, &e) < 0)

@@ -41,11 +41,13 @@ struct lane {
 	struct shard *shard;
 	struct endpoint *endpoint; /* borrowed */
 	struct link waiting, active;
+	struct link finished; /* while the store is asked: tasks that ended meanwhile */
 	size_t waiting_count, active_count;
 	bool more;             /* the store has (or may have) due tasks that are not in memory */
 	int64_t next_ms;       /* wall: when the store's earliest sleeping task is due, 0 = none */
 	int64_t hold_until_ms; /* monotonic; INT64_MAX while paused */
-	bool is_looking, is_stopping;
+	bool is_looking, is_asking, is_stopping;
+	bool adopts_nothing; /* DELIVER: moving the spool file there was found impossible */
 	struct signal changed;
 	struct group fibers;
 	const char *last_code; /* of the last failure, to log a series once */

@@ -1,0 +1,402 @@
+/*
+ * Deliver: one file to one destination, sending -> renaming -> delivered.
+ *
+ *	upload under the temporary name -> sizes agree, digest agrees, source unchanged
+ *	-> commit `renaming` -> rename by policy -> commit `delivered`
+ *
+ * Where the file already lies on the destination's own filesystem and nobody else needs it, the
+ * spool file itself is the temporary file and delivery is the rename alone.
+ */
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "adapters/names.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/route/content.h"
+#include "daemon/route/naming.h"
+#include "daemon/route/publish.h"
+#include "daemon/route/route.h"
+#include "daemon/route/verify.h"
+
+enum { NUMBERS_TRIED = 1000, EARLY_LOOK_BYTES = 1024 * 1024 };
+
+struct delivery {
+	struct route *route;
+	struct lane *lane;
+	const struct route_dest *to;
+	struct store_task *task;
+	struct lease lease;
+	char folder[PATH_MAX]; /* at the destination */
+	char temp[PATH_MAX], final[PATH_MAX];
+	char content[PATH_MAX]; /* on this machine */
+	bool adopts;            /* the content file is renamed, not copied */
+	enum verification level;
+	unsigned char sha256[DIGEST_BYTES];
+	struct store_delivered outcome;
+};
+
+static bool is_code(const struct err *e, const char *code)
+{
+	return strcmp(e->code, code) == 0;
+}
+
+/* ---- where --------------------------------------------------------------------------------------
+ */
+
+static int name_final(struct delivery *d, const char *name, struct err *e)
+{
+	return route_join(d->final, sizeof(d->final), d->folder, name, e);
+}
+
+/* Made of what never changes, so that it is found again whatever the final name became. */
+static int name_temporary(struct delivery *d, struct err *e)
+{
+	const struct store_task *t = d->task;
+	char temp[256];
+
+	name_temp(route_basename(t->job.path), (long long)t->job.id,
+	          (int)(t->delivery.id & INT_MAX), temp);
+	return route_join(d->temp, sizeof(d->temp), d->folder, temp, e);
+}
+
+static bool same_filesystem(const char *file, const char *folder)
+{
+	struct stat a, b;
+
+	return stat(file, &a) == 0 && stat(folder, &b) == 0 && a.st_dev == b.st_dev;
+}
+
+/* A delivery in `renaming` is finished the way it was begun: `verification` tells which. */
+static bool is_adoption(const struct delivery *d)
+{
+	const struct route_config *c = d->route->settings;
+
+	if (d->task->delivery.state == DELIVERY_RENAMING)
+		return d->task->delivery.verification == VERIFIED_NONE;
+	return d->lease.adapter->adopt && !d->lane->adopts_nothing && c->to_count == 1 &&
+	       !route_claims_source(d->route) && same_filesystem(d->content, d->to->endpoint->root);
+}
+
+static int locate(struct delivery *d, struct err *e)
+{
+	char below[PATH_MAX];
+	int r;
+
+	route_dirname(d->task->job.path, below, sizeof(below));
+	r = route_join(d->folder, sizeof(d->folder), d->to->path, below, e);
+	if (r == 0)
+		r = name_final(d, d->task->delivery.final_name, e);
+	if (r == 0)
+		r = name_temporary(d, e);
+	route_content_path(d->route, d->lane->shard, &d->task->job, d->content, sizeof(d->content));
+	d->adopts = is_adoption(d);
+	return r;
+}
+
+/* ---- sending ------------------------------------------------------------------------------------
+ */
+
+static int check_digest(struct delivery *d, struct err *e)
+{
+	const struct store_job *j = &d->task->job;
+
+	if (!j->has_sha256 || memcmp(j->sha256, d->sha256, DIGEST_BYTES) == 0)
+		return 0;
+	return err_set(e, ERR_INTEGRITY, "CONTENT-DIGEST", 0,
+	               "%s is not the file that was stored: its SHA-256 differs (a failing disk?)",
+	               d->content);
+}
+
+static int upload(struct delivery *d, struct err *e)
+{
+	struct content *c = mem_new_of(struct content);
+	struct put_options o = {.mode = d->to->mode, .durable = true};
+	int r = content_open(c, d->content, d->task->job.size, e);
+
+	if (r == 0) {
+		o.source = content_source(c);
+		r = d->lease.adapter->put(d->lease.connection, d->temp, &o, &d->level, e);
+	}
+	if (r == 0)
+		r = content_finish(c, d->sha256, e);
+	content_close(c);
+	free(c);
+	return r == 0 ? check_digest(d, e) : r;
+}
+
+/* Folders below the destination's own mirror the source's; the destination itself is only made
+ * when the route says so. */
+static bool may_make_folder(const struct delivery *d)
+{
+	return d->to->mkdir || strchr(d->task->job.path, '/');
+}
+
+static int send(struct delivery *d, struct err *e)
+{
+	int r = upload(d, e);
+
+	if (r < 0 && is_code(e, "OBJ-MISSING") && may_make_folder(d)) {
+		r = d->lease.adapter->mkdir(d->lease.connection, d->folder, e);
+		if (r == 0)
+			r = upload(d, e);
+	} else if (r < 0 && is_code(e, "OBJ-MISSING")) {
+		return err_wrap(e, "the destination directory is missing; create it or set "
+		                   "`mkdir: true`");
+	}
+	return r;
+}
+
+/* Who says `fail` or `skip` need not send a large file to learn that the name is taken. */
+static int look_early(struct delivery *d, struct err *e)
+{
+	struct err ignored;
+	struct entry found;
+
+	if (d->task->job.size < EARLY_LOOK_BYTES ||
+	    (d->to->exists != EXISTS_FAIL && d->to->exists != EXISTS_SKIP))
+		return 0;
+	if (d->lease.adapter->stat(d->lease.connection, d->final, &found, &ignored) < 0)
+		return 0; /* missing, or the upload will tell better */
+	return err_set(e, ERR_OBJECT, "OBJ-EXISTS", 0, "the name is taken");
+}
+
+static int commit_renaming(struct delivery *d, struct err *e)
+{
+	const char *name = route_basename(d->final);
+
+	return store_renaming(d->lane->shard->store, d->task->delivery.id, (int)d->level,
+	                      d->adopts ? NULL : d->sha256, name, strlen(name), e);
+}
+
+/* ---- publishing ---------------------------------------------------------------------------------
+ */
+
+static int rename_once(struct delivery *d, struct err *e)
+{
+	enum rename_mode mode =
+	        d->to->exists == EXISTS_REPLACE ? RENAME_REPLACE : RENAME_FAIL_IF_EXISTS;
+	const struct adapter *a = d->lease.adapter;
+	int r;
+
+	if (!d->adopts)
+		return a->rename(d->lease.connection, d->temp, d->final, mode, e);
+	r = a->adopt(d->lease.connection, d->content, d->final, d->to->mode, mode, e);
+	if (r < 0 && is_code(e, "OBJ-MISSING") && may_make_folder(d)) {
+		r = a->mkdir(d->lease.connection, d->folder, e);
+		if (r == 0)
+			r = a->adopt(d->lease.connection, d->content, d->final, d->to->mode, mode,
+			             e);
+	}
+	return r;
+}
+
+static int rename_numbered(struct delivery *d, struct err *e)
+{
+	char name[NAMING_BYTES];
+	int r = ERR_OBJECT;
+
+	for (unsigned n = 1; n <= NUMBERS_TRIED; n++) {
+		naming_numbered(d->task->delivery.final_name, n, name);
+		r = name_final(d, name, e);
+		if (r == 0)
+			r = commit_renaming(d, e);
+		if (r == 0)
+			r = rename_once(d, e);
+		if (r == 0 || !is_code(e, "OBJ-EXISTS"))
+			return r;
+	}
+	return r;
+}
+
+static void remove_temp(struct delivery *d)
+{
+	struct err ignored;
+
+	if (!d->adopts)
+		(void)d->lease.adapter->remove(d->lease.connection, d->temp, &ignored);
+}
+
+static int name_is_taken(struct delivery *d, struct err *e)
+{
+	struct escaped name;
+
+	if (d->to->exists == EXISTS_RENAME)
+		return rename_numbered(d, e);
+	remove_temp(d);
+	if (d->to->exists == EXISTS_SKIP) {
+		d->outcome.state = DELIVERY_SKIPPED;
+		d->outcome.note = "the name is taken and the route says exists: skip";
+		return 0;
+	}
+	return err_set(e, ERR_POLICY, "DELIVER-EXISTS", 0,
+	               "%s is already there and the route says exists: fail; move that file away "
+	               "and `ferryctl retry %" PRId64
+	               "`, or choose exists: replace, skip or rename",
+	               escape_name(d->final, &name), d->task->job.id);
+}
+
+static int publish(struct delivery *d, struct err *e)
+{
+	int r = rename_once(d, e);
+
+	if (r < 0 && is_code(e, "OBJ-EXISTS"))
+		return name_is_taken(d, e);
+	return r;
+}
+
+/* ---- after a crash or a lost reply --------------------------------------------------------------
+ */
+
+static int look_at(struct delivery *d, const char *path, struct found *out, struct err *e)
+{
+	struct entry found;
+	int r = d->lease.adapter->stat(d->lease.connection, path, &found, e);
+
+	*out = (struct found){0};
+	if (r < 0)
+		return is_code(e, "OBJ-MISSING") ? 0 : r;
+	*out = (struct found){true, found.size, found.mtime_ms};
+	return 0;
+}
+
+static int look_at_temp(struct delivery *d, struct found *out, struct err *e)
+{
+	struct stat st;
+
+	if (!d->adopts)
+		return look_at(d, d->temp, out, e);
+	*out = (struct found){0};
+	if (lstat(d->content, &st) == 0)
+		*out = (struct found){true, (uint64_t)st.st_size, MTIME_UNKNOWN};
+	return 0;
+}
+
+static int send_and_publish(struct delivery *d, struct err *e)
+{
+	int r = look_early(d, e);
+
+	if (r < 0)
+		return name_is_taken(d, e);
+	if (!d->adopts)
+		r = send(d, e);
+	if (r == 0 && !d->adopts)
+		r = verify_sent(&d->lease, d->temp, d->to->verify, &d->level, d->sha256, e);
+	if (r == 0)
+		r = commit_renaming(d, e);
+	return r < 0 ? r : publish(d, e);
+}
+
+static int resume(struct delivery *d, struct err *e)
+{
+	bool may_replace = d->to->exists == EXISTS_REPLACE;
+	struct found temp, final;
+	int r = look_at_temp(d, &temp, e);
+
+	if (r == 0)
+		r = look_at(d, d->final, &final, e);
+	if (r < 0)
+		return err_wrap(e, "looking for what an interrupted rename left");
+	switch (publish_judge(&temp, &final, d->task->job.size, may_replace)) {
+	case PUBLISH_RENAME:
+		return publish(d, e);
+	case PUBLISH_RESEND:
+		return send_and_publish(d, e);
+	case PUBLISH_BOTH:
+		remove_temp(d);
+		return 0;
+	case PUBLISH_DONE:
+		return 0;
+	case PUBLISH_INFERRED:
+		break;
+	}
+	d->outcome.inferred = true;
+	d->outcome.note = "the rename was interrupted; the temporary file is gone and the final "
+	                  "name too, so the consumer has taken it";
+	log_warn("delivery inferred after an interruption", "route=%s job=%lld dest=%s",
+	         d->task->job.route, (long long)d->task->job.id, d->to->id);
+	return 0;
+}
+
+/* ---- the step -----------------------------------------------------------------------------------
+ */
+
+static int carry_out(struct delivery *d, struct err *e)
+{
+	int r = locate(d, e);
+
+	if (r < 0)
+		return r;
+	/* after a restart the adopted file may be gone already: then it is the rename that is asked
+	 */
+	if (d->task->delivery.state == DELIVERY_RENAMING)
+		return resume(d, e);
+	return send_and_publish(d, e);
+}
+
+static void finish(struct delivery *d)
+{
+	struct store_task *t = d->task;
+	bool complete = false;
+	struct err e;
+	int r = store_delivered(d->lane->shard->store, t->delivery.id, &d->outcome, &complete, &e);
+
+	if (r < 0) {
+		route_task_failed(d->lane, t, &e, store_delivery_failed, t->delivery.id);
+		return;
+	}
+	lane_log_success(d->lane);
+	log_info("file delivered", "route=%s job=%lld dest=%s size=%" PRIu64, t->job.route,
+	         (long long)t->job.id, d->to->id, t->job.size);
+	if (complete && route_settles(d->route))
+		lane_post(&d->route->settle, t);
+	else if (complete && !d->adopts)
+		(void)spool_remove(&d->lane->shard->spool, t->job.id,
+		                   &e); /* or the next start does */
+}
+
+/* Two mounts of one device: the file stays in the spool and is copied at the next attempt. */
+static void learn(struct delivery *d, const struct err *e)
+{
+	if (is_code(e, "OBJ-CROSS-DEVICE"))
+		d->lane->adopts_nothing = true;
+}
+
+/* Another fiber had the same task from the store: its outcome stands, our copy goes. */
+static bool was_done_already(const struct err *e)
+{
+	return is_code(e, "STORE-STEP");
+}
+
+void deliver_run(struct lane *lane, struct store_task *task)
+{
+	struct delivery *d = mem_new_of(struct delivery);
+	struct route *route = lane->plan.owner;
+	struct err e;
+	int r;
+
+	*d = (struct delivery){.route = route,
+	                       .lane = lane,
+	                       .to = &route->settings->to[lane - route->deliver],
+	                       .task = task,
+	                       .outcome = {.state = DELIVERY_DONE}};
+	d->outcome.settle_source = route_settles(route);
+	r = route_lease(lane, &d->lease, &e);
+	if (r == 0) {
+		r = carry_out(d, &e);
+		if (r < 0 && was_done_already(&e))
+			remove_temp(d);
+		lease_release(&d->lease, r, &e);
+	}
+	if (r < 0)
+		learn(d, &e);
+	if (r == 0)
+		finish(d);
+	else if (!was_done_already(&e))
+		route_task_failed(lane, task, &e, store_delivery_failed, task->delivery.id);
+	free(d);
+}

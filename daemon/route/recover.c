@@ -1,0 +1,219 @@
+#include "daemon/route/recover.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapters/names.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/route/naming.h"
+#include "daemon/runtime/work.h"
+
+enum { NUMBERS_TRIED = 100, FILES_MAX = 1000000 };
+
+/* ---- the spool --------------------------------------------------------------------------------
+ */
+
+struct leftovers {
+	const struct spool *spool;
+	int64_t *jobs;
+	size_t count, room;
+};
+
+static int list_spool(void *arg, struct err *e)
+{
+	struct leftovers *l = arg;
+	DIR *dir = opendir(l->spool->dir);
+	struct dirent *d;
+
+	if (!dir)
+		return err_errno(e, ERR_LOCAL, "SPOOL-OPEN", "list %s", l->spool->dir);
+	while ((d = readdir(dir)) && l->count < FILES_MAX) {
+		char *end;
+		int64_t job = strtoll(d->d_name, &end, 10);
+
+		if (job <= 0 || *end)
+			continue;
+		if (l->count == l->room) {
+			l->room = l->room ? 2 * l->room : 64;
+			l->jobs = mem_grow(l->jobs, l->room * sizeof(*l->jobs));
+		}
+		l->jobs[l->count++] = job;
+	}
+	(void)closedir(dir); /* only read from */
+	return 0;
+}
+
+struct banishment {
+	const struct spool *spool;
+	int64_t job;
+};
+
+static int banish(void *arg, struct err *e)
+{
+	struct banishment *b = arg;
+	char from[24], to[48];
+
+	(void)snprintf(from, sizeof(from), "%" PRId64, b->job);
+	(void)snprintf(to, sizeof(to), "lost+found/%" PRId64, b->job);
+	if (mkdirat(b->spool->dir_fd, "lost+found", 0700) < 0 && errno != EEXIST)
+		return err_errno(e, ERR_LOCAL, "SPOOL-OPEN", "create %s/lost+found", b->spool->dir);
+	if (renameat(b->spool->dir_fd, from, b->spool->dir_fd, to) < 0)
+		return err_errno(e, ERR_LOCAL, "SPOOL-OPEN", "move %s/%s away", b->spool->dir,
+		                 from);
+	return 0;
+}
+
+static int recover_spool_file(struct shard *s, int64_t job, struct err *e)
+{
+	struct banishment b = {&s->spool, job};
+	bool needed;
+	int r = store_needs_spool(s->store, job, &needed, e);
+
+	if (r == 0)
+		return needed ? 0 : spool_remove(&s->spool, job, e);
+	if (strcmp(e->code, "STORE-NO-JOB") != 0)
+		return r;
+	r = work_run(banish, &b, "moving an unknown spool file away", e);
+	if (r == 0)
+		log_error("spool file without a job moved to lost+found",
+		          "file=%s/lost+found/%" PRId64, s->spool.dir, job);
+	return r;
+}
+
+void recover_spool(struct shard *s)
+{
+	struct leftovers l = {.spool = &s->spool};
+	struct err e;
+	int r = work_run(list_spool, &l, "looking through the spool", &e);
+
+	for (size_t i = 0; r == 0 && i < l.count; i++)
+		r = recover_spool_file(s, l.jobs[i], &e);
+	if (r < 0)
+		log_warn("spool not looked through to its end, ignoring", "code=%s error=\"%s\"",
+		         e.code, e.message);
+	free(l.jobs);
+}
+
+/* ---- claim folders ----------------------------------------------------------------------------
+ */
+
+struct claims {
+	char **names;
+	size_t count, room;
+};
+
+static int note_claim(const struct entry *entry, void *arg, struct err *e)
+{
+	struct claims *c = arg;
+
+	(void)e;
+	if (entry->type != ENTRY_FILE)
+		return 0;
+	if (c->count == c->room) {
+		c->room = c->room ? 2 * c->room : 16;
+		c->names = mem_grow(c->names, c->room * sizeof(*c->names));
+	}
+	c->names[c->count++] = mem_dup(entry->name);
+	return 0;
+}
+
+/* 1: its job still owns it (or owned it to the end: then it is none of the next poll's business).
+ */
+static int is_owned(struct route *r, int64_t job, const char *name, struct err *e)
+{
+	struct store_job_info *info = mem_new_of(struct store_job_info);
+	struct store_delivery *deliveries = NULL;
+	struct store_event *events = NULL;
+	size_t n, m;
+	int ret = store_show(r->home->store, job, info, &deliveries, &n, &events, &m, e);
+
+	if (ret == 0)
+		ret = strncmp(route_basename(info->job.path), name, strlen(name)) == 0 &&
+		      strcmp(info->job.route, r->settings->name) == 0 &&
+		      info->job.state != JOB_SKIPPED;
+	else if (strcmp(e->code, "STORE-NO-JOB") == 0)
+		ret = 0;
+	free(deliveries);
+	free(events);
+	free(info);
+	return ret;
+}
+
+static int put_back(struct lease *lease, const char *claimed, const char *name, struct err *e)
+{
+	char from[PATH_MAX], to[NAMING_BYTES];
+	int r = route_join(from, sizeof(from), NAME_CLAIM_DIR, claimed, e);
+
+	for (unsigned n = 0; r == 0 && n < NUMBERS_TRIED; n++) {
+		naming_numbered(name, n, to);
+		r = lease->adapter->rename(lease->connection, from, to, RENAME_FAIL_IF_EXISTS, e);
+		if (r == 0)
+			return 0;
+		if (strcmp(e->code, "OBJ-EXISTS") == 0)
+			r = 0;
+	}
+	return r;
+}
+
+static int recover_claim(struct route *r, struct lease *lease, const char *claimed, struct err *e)
+{
+	struct escaped shown;
+	char *name;
+	int64_t job = strtoll(claimed, &name, 10);
+	int owned;
+
+	if (job <= 0 || *name != '.' || !name[1])
+		return 0; /* not one of ours */
+	owned = is_owned(r, job, name + 1, e);
+	if (owned)
+		return owned < 0 ? owned : 0;
+	owned = put_back(lease, claimed, name + 1, e);
+	if (owned == 0)
+		log_warn("claimed file without a job put back", "route=%s file=\"%s\"",
+		         r->settings->name, escape_name(name + 1, &shown));
+	return owned;
+}
+
+static int recover_with(struct route *r, struct lease *lease, struct err *e)
+{
+	static const struct list_limits limits = {FILES_MAX, SIZE_MAX};
+	struct claims c = {0};
+	int ret =
+	        lease->adapter->list(lease->connection, NAME_CLAIM_DIR, &limits, note_claim, &c, e);
+
+	if (ret < 0 && strcmp(e->code, "OBJ-MISSING") == 0)
+		ret = 0;
+	for (size_t i = 0; i < c.count; i++) {
+		if (ret == 0)
+			ret = recover_claim(r, lease, c.names[i], e);
+		free(c.names[i]);
+	}
+	free(c.names);
+	return ret;
+}
+
+void recover_claims(struct route *r)
+{
+	struct lease lease;
+	struct err e;
+	int ret;
+
+	if (!route_claims_source(r))
+		return;
+	ret = endpoint_lease(r->source, &lease, deadline_in(60000), &e);
+	if (ret == 0) {
+		ret = recover_with(r, &lease, &e);
+		lease_release(&lease, ret, &e);
+	}
+	if (ret < 0)
+		log_warn("claim folder not looked through, ignoring",
+		         "route=%s code=%s error=\"%s\"", r->settings->name, e.code, e.message);
+}

@@ -1,0 +1,20 @@
+/*
+ * What a crash left on disk and the store does not own any more. Open jobs need no recovery: every
+ * lane finds its own in the store (lane.h).
+ *
+ * Spool: a file whose job is finished is removed; one whose job the store does not know (a store
+ * restored from a backup) is moved to spool/lost+found and said: ferryd never deletes a file it
+ * cannot account for.
+ *
+ * Claim folders of local sources: a file whose job does not own it any more goes back to the
+ * directory it was taken from, where the next poll finds it.
+ *
+ * Both may be repeated at any time; a second run changes nothing.
+ */
+#pragma once
+#include "daemon/route/route.h"
+
+/* From a fiber, once at the start, before routes run. */
+void recover_spool(struct shard *s);
+/* From the route's poll fiber, before its first poll. */
+void recover_claims(struct route *r);
