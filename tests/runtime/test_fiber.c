@@ -383,8 +383,10 @@ static void share_the_loop(struct worker *w)
 	int turns = 0;
 
 	(void)fiber_start(w, "worker bee", breathe_while_working, &ended);
-	for (; !ended; turns++)
+	while (!ended) {
 		rig_turns(1);
+		turns++;
+	}
 	check(turns >= 2 && turns < 30); /* it gave way, but not every time */
 }
 
