@@ -14,12 +14,14 @@ set(test_environment
 file(GLOB test_sources CONFIGURE_DEPENDS tests/unit/test_*.c tests/runtime/test_*.c)
 foreach(source IN LISTS test_sources)
 	get_filename_component(name ${source} NAME_WE)
+	get_filename_component(folder ${source} DIRECTORY)
+	get_filename_component(folder ${folder} NAME) # ctest -L runtime: what a TSan build should run
 	add_executable(${name} ${source})
 	target_link_libraries(${name} PRIVATE control route store adapters config runtime base
 		PkgConfig::CMOCKA)
 	target_compile_definitions(${name} PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 	add_test(NAME ${name} COMMAND ${name})
-	set_tests_properties(${name} PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77
+	set_tests_properties(${name} PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77 LABELS ${folder}
 		ENVIRONMENT "${test_environment}")
 endforeach()
 

@@ -16,6 +16,18 @@ static struct fiber *running(void)
 	return f;
 }
 
+/* Copies what fits, whole characters only; a copy of every label, so it must be cheap. */
+static void copy_text(char out[64], const char *text)
+{
+	size_t n = strnlen(text, 64);
+
+	if (n == 64)
+		for (n = 63; n > 0 && ((unsigned char)text[n] & 0xc0) == 0x80; n--)
+			;
+	memcpy(out, text, n);
+	out[n] = '\0';
+}
+
 struct fiber *fiber_start(struct worker *w, const char *name, fiber_fn *fn, void *arg)
 {
 	struct scheduler *s = worker_scheduler(w);
@@ -25,9 +37,9 @@ struct fiber *fiber_start(struct worker *w, const char *name, fiber_fn *fn, void
 	f->scheduler = s;
 	f->fn = fn;
 	f->arg = arg;
-	f->label = "its start";
+	copy_text(f->label, "its start");
 	f->canceled = s->stopping;
-	(void)snprintf(f->name, sizeof(f->name), "%s", name); /* may cut: it is for looking at */
+	copy_text(f->name, name);
 	list_init(&f->place);
 	list_append(&s->fibers, &f->all);
 	atomic_fetch_add_explicit(&s->pulse->fibers, 1, memory_order_relaxed);
@@ -96,7 +108,7 @@ enum wake fiber_await(struct signal *s, const char *label, struct deadline d)
 		return WAKE_CANCELED;
 	if (deadline_left_ms(d) == 0)
 		return WAKE_TIMEOUT;
-	f->label = label;
+	copy_text(f->label, label);
 	f->deadline = d;
 	f->since_ms = clock_mono_ms();
 	f->state = FIBER_WAITING;
@@ -162,8 +174,8 @@ static void describe(const struct fiber *f, struct fiber_info *out)
 	bool has_deadline = f->state == FIBER_WAITING && f->deadline.at_ms != INT64_MAX;
 
 	*out = (struct fiber_info){.canceled = f->canceled, .deadline_ms = -1};
-	(void)snprintf(out->name, sizeof(out->name), "%s", f->name); /* the same size: never cut */
-	(void)snprintf(out->label, sizeof(out->label), "%s", state_label(f)); /* may be cut */
+	copy_text(out->name, f->name);
+	copy_text(out->label, state_label(f));
 	if (f->state != FIBER_RUNNING)
 		out->waiting_ms = clock_mono_ms() - f->since_ms;
 	if (has_deadline)

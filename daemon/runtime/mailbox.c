@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "daemon/base/mem.h"
+#include "daemon/runtime/scheduler.h"
 
 struct message {
 	struct message *next;
@@ -27,6 +28,7 @@ static void on_ring(uv_async_t *bell)
 	struct mailbox *m = bell->data;
 	struct message *next;
 
+	scheduler_note_work(scheduler_here());
 	for (struct message *it = take_all(m); it; it = next) {
 		next = it->next;
 		it->fn(it->arg);

@@ -39,7 +39,6 @@ struct fiber {
 	void *arg;
 	struct alarm alarm;
 	struct deadline deadline; /* of the wait; for those who look */
-	const char *label;        /* what it waits for, or waited for last */
 	int64_t since_ms;         /* when the state began */
 	int64_t resumed_us;
 	enum fiber_state state;
@@ -47,6 +46,7 @@ struct fiber {
 	unsigned shields;
 	bool canceled;
 	char name[64];
+	char label[64]; /* what it waits for, or waited for last: a copy, for the caller's may go */
 };
 
 /* What other threads may look at. */

@@ -21,7 +21,7 @@
 
 enum { WORK_THREADS = 16, WORK_LOOKUPS = 4 };
 
-/* setenv("UV_THREADPOOL_SIZE"); first thing in main and in tests. */
+/* The environment libuv reads (UV_THREADPOOL_SIZE, UV_USE_IO_URING); first thing in main and in tests. */
 void work_setup(void);
 
 int work_run(int (*fn)(void *arg, struct err *e), void *arg, const char *label, struct err *e);

@@ -32,7 +32,10 @@ void worker_stop(struct worker *w);
 void worker_free(struct worker *w); /* NULL allowed */
 
 const char *worker_name(const struct worker *w);
-uv_loop_t *worker_loop(struct worker *w); /* own thread only */
+/* Own thread only. Whoever opens a handle on it closes it in a fiber's clean-up: a handle that is
+ * open when the last fiber of a stopping worker has gone would keep the thread for ever, so the
+ * process ends with its type in the log. */
+uv_loop_t *worker_loop(struct worker *w);
 int64_t worker_silent_ms(const struct worker *w); /* any thread */
 
 struct worker_stats {

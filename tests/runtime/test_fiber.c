@@ -398,13 +398,15 @@ static void test_breathe__gives_way_after_its_budget(void **state)
 
 static void hold_the_loop(struct worker *w)
 {
-	struct worker_stats before;
+	struct worker_stats before, after;
 
 	rig_turns(1);
 	before = worker_stats(w);
 	burn(260);
 	rig_turns(2);
-	check(worker_stats(w).stalls == before.stalls + 1);
+	after = worker_stats(w);
+	check(after.stalls == before.stalls + 1);
+	check(after.lag_max_ms >= 250 && worker_stats(w).lag_max_ms < 250);
 }
 
 static void test_stall__is_counted(void **state)

@@ -10,6 +10,7 @@
 
 #include "daemon/base/mem.h"
 #include "daemon/runtime/io.h"
+#include "daemon/runtime/work.h"
 
 /* ---- sockets to play with
  * -------------------------------------------------------------------------- */
@@ -80,6 +81,28 @@ static void connect_and_talk(struct worker *w)
 	check(strcmp(e.code, "NET-EOF") == 0 && strncmp(e.message, "more: ", 6) == 0);
 	io_close(server);
 	close(listener);
+}
+
+static void resolve_and_connect(struct worker *w)
+{
+	struct sockaddr_in at;
+	int listener = listen_on_loopback(&at, 5);
+	struct addrinfo *found;
+	struct io *io;
+	struct err e;
+
+	(void)w;
+	check(work_resolve("127.0.0.1", ntohs(at.sin_port), deadline_in(5000), &found, &e) == 0);
+	check(io_connect(found->ai_addr, found->ai_addrlen, deadline_in(5000), &io, &e) == 0);
+	freeaddrinfo(found);
+	io_close(io);
+	close(listener);
+}
+
+static void test_connect__to_what_a_lookup_found(void **state)
+{
+	(void)state;
+	rig_run(resolve_and_connect);
 }
 
 static void test_connect__then_bytes_then_end_of_stream(void **state)
@@ -433,6 +456,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_connect__then_bytes_then_end_of_stream),
+	        cmocka_unit_test(test_connect__to_what_a_lookup_found),
 	        cmocka_unit_test(test_connect__is_refused),
 	        cmocka_unit_test(test_connect__deadline),
 	        cmocka_unit_test(test_connect__cancelled),
