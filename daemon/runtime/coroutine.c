@@ -31,7 +31,7 @@ static void leave(struct coroutine *c, enum leave how)
 {
 	if (_setjmp(c->inside) == 0) {
 		note_leaving(&c->notes, how);
-		_longjmp(c->outside, 1);
+		note_jump(&c->notes, c->outside);
 	}
 	note_entered(&c->notes);
 }
@@ -145,7 +145,7 @@ void coroutine_resume(struct coroutine *c)
 {
 	if (_setjmp(c->outside) == 0) {
 		note_entering(&c->notes);
-		_longjmp(c->inside, 1);
+		note_jump(&c->notes, c->inside);
 	}
 	note_left(&c->notes);
 }

@@ -4,6 +4,7 @@
  */
 #include "tests/runtime/rig.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
@@ -64,6 +65,45 @@ static void test_stack__overflow_dies_at_the_guard(void **state)
 	assert_int_equal(waitpid(child, &status, 0), child);
 	assert_true(WIFSIGNALED(status));
 	assert_int_equal(WTERMSIG(status), SIGSEGV);
+}
+
+/* ---- the red zones
+ * ------------------------------------------------------------------------------------ */
+
+#ifdef __SANITIZE_ADDRESS__
+static __attribute__((noinline)) void write_at(volatile char *bytes, size_t at)
+{
+	bytes[at] = 1;
+}
+
+static void overflow_after_waiting(struct worker *w)
+{
+	char bytes[32] = {0};
+
+	(void)w;
+	rig_turns(2);
+	write_at(bytes, sizeof(bytes));
+}
+#endif
+
+static void test_asan__sees_an_overflow_in_a_frame_that_has_awaited(void **state)
+{
+	(void)state;
+#ifdef __SANITIZE_ADDRESS__
+	int status = 0;
+	pid_t child = fork();
+
+	if (child == 0) {
+		(void)setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}); /* only spares the disk */
+		(void)dup2(open("/dev/null", O_WRONLY | O_CLOEXEC), STDERR_FILENO); /* the report */
+		rig_run(overflow_after_waiting);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_false(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+#else
+	skip();
+#endif
 }
 
 /* ---- what they cost
@@ -195,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_stack__overflow_dies_at_the_guard),
+	        cmocka_unit_test(test_asan__sees_an_overflow_in_a_frame_that_has_awaited),
 	        cmocka_unit_test(test_stack__ten_thousand_fibers_leave_memory_flat),
 	        cmocka_unit_test(test_stack__pool_keeps_only_a_few_after_a_burst),
 	        cmocka_unit_test(test_coroutine__goes_back_and_forth_and_can_be_used_again),
