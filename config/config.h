@@ -203,6 +203,9 @@ void config_unref(const struct config *c);
 const struct route_config *config_route(const struct config *c, const char *name);
 const struct endpoint_config *config_endpoint(const struct config *c, const char *name);
 
+/* "libyaml 0.2.5" as linked. */
+const char *config_library(void);
+
 /* JSON Schema (2020-12) generated from the key tables; text ends in '\n'. */
 void config_schema(struct buf *out);
 /* Markdown manual of every key, from the same tables (docs/reference.md is it). */

@@ -426,3 +426,11 @@ void node_key_error(struct problems *p, const struct node *n, const char *fmt, .
 {
 	TELL(PROBLEM_ERROR, n->key ? &n->key->at : &n->at);
 }
+
+const char *config_library(void)
+{
+	static char text[32];
+
+	(void)snprintf(text, sizeof(text), "libyaml %s", yaml_get_version_string());
+	return text;
+}

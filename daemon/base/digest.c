@@ -1,6 +1,7 @@
 #include "daemon/base/digest.h"
 
 #include <assert.h>
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include "daemon/base/mem.h"
@@ -48,4 +49,9 @@ const char *digest_text(const unsigned char sum[DIGEST_BYTES], char out[DIGEST_T
 	}
 	out[DIGEST_TEXT_BYTES - 1] = '\0';
 	return out;
+}
+
+const char *digest_library(void)
+{
+	return OpenSSL_version(OPENSSL_VERSION);
 }

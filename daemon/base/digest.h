@@ -16,5 +16,8 @@ void digest_update(struct digest *d, const void *data, size_t n);
 void digest_final(struct digest *d, unsigned char out[DIGEST_BYTES]); /* releases too */
 void digest_release(struct digest *d);				      /* also after final */
 
+/* "OpenSSL 3.0.19 …" as linked. */
+const char *digest_library(void);
+
 /* Lower-case hex, NUL-terminated. */
 const char *digest_text(const unsigned char sum[DIGEST_BYTES], char out[DIGEST_TEXT_BYTES]);

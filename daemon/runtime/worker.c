@@ -227,3 +227,11 @@ bool worker_spawn(struct worker *w, const char *name, fiber_fn *fn, void *arg)
 	free(b);
 	return false;
 }
+
+const char *worker_library(void)
+{
+	static char text[32];
+
+	(void)snprintf(text, sizeof(text), "libuv %s", uv_version_string());
+	return text;
+}

@@ -31,6 +31,9 @@ void worker_run(struct worker *w);		   /* runs here until worker_stop */
 void worker_stop(struct worker *w);
 void worker_free(struct worker *w); /* NULL allowed */
 
+/* "libuv 1.44.2" as linked. */
+const char *worker_library(void);
+
 const char *worker_name(const struct worker *w);
 /* Own thread only. Whoever opens a handle on it closes it in a fiber's clean-up: a handle that is
  * open when the last fiber of a stopping worker has gone would keep the thread for ever, so the

@@ -1,0 +1,62 @@
+/*
+ * What runs: workers and their shards, the store, the routes, the operator's socket; from start to
+ * drained.
+ *
+ *	struct engine *g;
+ *	if (engine_new(config, &g, e) < 0) ...	// takes the lock, opens the store: blocking
+ *	engine_run(g);				// until SIGTERM or SIGINT; the caller's thread is
+ *						// the main worker
+ *	engine_free(g);
+ *
+ * SIGHUP (or `ferryctl reload`) loads the configuration again: routes that did not change do not
+ * notice; a configuration with errors changes nothing and is told in `ferryctl status`.
+ * SIGTERM, SIGINT: no new work, running transfers may end within daemon.drain; a second one ends
+ * at once. Everything stopped half-way is resumed by the next start.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "daemon/base/err.h"
+#include "daemon/control/server.h"
+#include "daemon/route/route.h"
+#include "daemon/route/shard.h"
+#include "daemon/runtime/worker.h"
+
+struct engine {
+	const struct config *config; /* in force; a reference */
+	int64_t started_ms;
+	struct worker *main;
+	struct store *store;
+	struct shard *shards;
+	size_t shard_count;
+	struct route **routes; /* that run */
+	size_t route_count;
+	struct control_listener listener;
+	struct control_server *control;
+	bool is_draining, is_reloading;
+	struct signal reloaded;
+	char *reload_error; /* NULL: the last reload was accepted */
+	int64_t reload_error_ms;
+	struct group fibers;
+	int exit_code;
+};
+
+int engine_new(const struct config *config, struct engine **out, struct err *e);
+/* 0, or the exit code of main (main.c). */
+int engine_run(struct engine *g);
+void engine_free(struct engine *g); /* NULL allowed */
+
+/* Load, judge, swap. *text: the report (malloc'ed, or NULL). ERR_CONFIG when refused. Main worker.
+ */
+int engine_reload(struct engine *g, char **text, struct err *e);
+/* The running route of that name, or NULL. */
+struct route *engine_route(const struct engine *g, const char *name);
+
+/* operator.c: the table the control room calls. */
+struct control_engine engine_operator(struct engine *g);
+
+/* The judges of other rooms, for config_load. */
+extern const struct config_judges engine_judges;

@@ -1,0 +1,227 @@
+/*
+ * ferryd: options, --check, exit codes. What runs is engine.c.
+ *
+ *	0  stopped as told; --check: no errors
+ *	1  cannot start (store, socket, workers): the log says why
+ *	2  usage
+ *	3  the configuration has errors
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/digest.h"
+#include "daemon/base/log.h"
+#include "daemon/engine.h"
+#include "daemon/runtime/work.h"
+
+#define DEFAULT_CONFIG "/etc/ferryd/ferryd.yaml"
+
+enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
+
+enum action { ACTION_RUN, ACTION_CHECK, ACTION_SCHEMA, ACTION_REFERENCE, ACTION_VERSION };
+
+static const char usage_text[] =
+        "usage: ferryd [--config FILE] [--check]\n"
+        "       ferryd --print-schema | --print-reference | --version | --help\n"
+        "\n"
+        "  --config FILE      configuration, default " DEFAULT_CONFIG "\n"
+        "  --check            read it, print every problem as file:line:col: key: sentence, end;\n"
+        "                     exit status 0 if there is no error\n"
+        "  --print-schema     the JSON Schema of the configuration, for editors\n"
+        "  --print-reference  every key, its meaning, range and default (Markdown)\n"
+        "  --version          version, linked libraries and what they can do\n"
+        "\n"
+        "SIGHUP loads the configuration again, SIGTERM lets running transfers end and stops.\n"
+        "The operator's command is ferryctl.\n";
+
+/* ---- what is asked ----------------------------------------------------------------------------
+ */
+
+static int parse(int argc, char **argv, enum action *action, const char **file)
+{
+	static const struct option options[] = {
+	        {"config", required_argument, NULL, 'c'},
+	        {"check", no_argument, NULL, 'k'},
+	        {"print-schema", no_argument, NULL, 's'},
+	        {"print-reference", no_argument, NULL, 'r'},
+	        {"version", no_argument, NULL, 'V'},
+	        {"help", no_argument, NULL, 'h'},
+	        {NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (c) {
+		case 'c':
+			*file = optarg;
+			break;
+		case 'k':
+			*action = ACTION_CHECK;
+			break;
+		case 's':
+			*action = ACTION_SCHEMA;
+			break;
+		case 'r':
+			*action = ACTION_REFERENCE;
+			break;
+		case 'V':
+			*action = ACTION_VERSION;
+			break;
+		case 'h':
+			(void)fputs(usage_text, stdout);
+			exit(EXIT_OK);
+		default:
+			return -1;
+		}
+	}
+	return optind == argc ? 0 : -1;
+}
+
+/* ---- printing ---------------------------------------------------------------------------------
+ */
+
+static int print_made(void (*make)(struct buf *))
+{
+	struct buf b;
+
+	buf_init(&b, 4 * 1024 * 1024);
+	make(&b);
+	(void)fputs(buf_text(&b), stdout);
+	buf_release(&b);
+	return fflush(stdout) == 0 ? EXIT_OK : EXIT_START;
+}
+
+static int print_version(void)
+{
+	(void)printf("ferryd %s\n", FERRYD_VERSION);
+	(void)printf("  %s\n  %s\n  %s\n", digest_library(), config_library(), worker_library());
+	return EXIT_OK;
+}
+
+static struct config *load(const char *file, int *exit_code)
+{
+	struct config_report report;
+	struct config *c;
+
+	config_report_init(&report);
+	c = config_load(file, &engine_judges, &report);
+	(void)fputs(buf_text(&report.text), stderr);
+	if (!c)
+		(void)fprintf(stderr, "%s: %zu error%s\n", file, report.errors,
+		              report.errors == 1 ? "" : "s");
+	*exit_code = c ? EXIT_OK : EXIT_CONFIG;
+	config_report_release(&report);
+	return c;
+}
+
+static int check(const char *file)
+{
+	int exit_code;
+	struct config *c = load(file, &exit_code);
+
+	if (c)
+		(void)printf("%s: ok, %zu route%s, %zu endpoint%s\n", file, c->route_count,
+		             c->route_count == 1 ? "" : "s", c->endpoint_count,
+		             c->endpoint_count == 1 ? "" : "s");
+	config_unref(c);
+	return exit_code;
+}
+
+/* ---- the process ------------------------------------------------------------------------------
+ */
+
+/* A store file must never become descriptor 2, where stray messages go. */
+static void keep_standard_descriptors(void)
+{
+	int fd;
+
+	do {
+		fd = open("/dev/null", O_RDWR);
+	} while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		(void)close(fd);
+}
+
+static void prepare_process(void)
+{
+	sigset_t set;
+
+	keep_standard_descriptors();
+	work_setup();
+	(void)umask(0027);
+#ifndef __SANITIZE_ADDRESS__
+	(void)prctl(PR_SET_DUMPABLE, 0); /* secrets are in memory; the leak checker must attach */
+#endif
+	(void)unsetenv("SSLKEYLOGFILE");
+	(void)signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+}
+
+static enum log_level level_of(const char *word)
+{
+	static const char *const words[] = {"error", "warning", "info", "debug"};
+
+	for (int i = 0; i < 4; i++)
+		if (strcmp(word, words[i]) == 0)
+			return (enum log_level)i;
+	return LOG_LEVEL_INFO;
+}
+
+static int run(const char *file)
+{
+	struct engine *engine;
+	struct config *c;
+	struct err e;
+	int exit_code;
+
+	prepare_process();
+	c = load(file, &exit_code);
+	if (!c)
+		return exit_code;
+	log_setup(level_of(c->daemon.log_level), getenv("JOURNAL_STREAM") != NULL);
+	if (engine_new(c, &engine, &e) < 0) {
+		log_error("ferryd cannot start", "code=%s error=\"%s\"", e.code, e.message);
+		config_unref(c);
+		return EXIT_START;
+	}
+	config_unref(c);
+	exit_code = engine_run(engine);
+	engine_free(engine);
+	return exit_code;
+}
+
+int main(int argc, char **argv)
+{
+	enum action action = ACTION_RUN;
+	const char *file = DEFAULT_CONFIG;
+
+	if (parse(argc, argv, &action, &file) < 0) {
+		(void)fputs(usage_text, stderr);
+		return EXIT_USAGE;
+	}
+	switch (action) {
+	case ACTION_CHECK:
+		return check(file);
+	case ACTION_SCHEMA:
+		return print_made(config_schema);
+	case ACTION_REFERENCE:
+		return print_made(config_reference);
+	case ACTION_VERSION:
+		return print_version();
+	case ACTION_RUN:
+		break;
+	}
+	return run(file);
+}
