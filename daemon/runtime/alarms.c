@@ -52,6 +52,7 @@ void alarms_add(struct alarms *as, struct alarm *a, int64_t at_ms)
 	assert(a->place == 0);
 	if (as->count + 1 >= as->room) {
 		as->room = as->room ? as->room * 2 : 64;
+		/* NOLINTNEXTLINE(bugprone-sizeof-expression): pointers are what is in it */
 		as->heap = mem_grow(as->heap, as->room * sizeof(*as->heap));
 	}
 	a->at_ms = at_ms;

@@ -77,6 +77,7 @@ static void await_end(struct call *c)
 		if (!worker_post(c->there, pass_cancel, c))
 			call_drop(c); /* it has stopped, so the answer is on its way */
 		fiber_shield_begin();
+		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): it cannot follow the count */
 		while (!c->has_ended)
 			(void)fiber_await(&c->done, c->name, deadline_never()); /* raised only */
 		fiber_shield_end();

@@ -104,10 +104,8 @@ void coroutine_pool_init(struct coroutine_pool *pool, size_t stack_bytes)
 
 void coroutine_pool_release(struct coroutine_pool *pool)
 {
-	struct link *l;
-
-	while ((l = list_take_first(&pool->idle)) != NULL)
-		coroutine_free(list_item(l, struct coroutine, pooled));
+	list_for_each(l, &pool->idle) coroutine_free(list_item(l, struct coroutine, pooled));
+	list_init(&pool->idle);
 	pool->count = 0;
 }
 
