@@ -81,7 +81,7 @@ struct endpoint_config {
 	struct endpoint_timeouts timeouts;
 	unsigned trace_mask; /* resolved: endpoint's own or trace.mask */
 	enum trace_when trace_when;
-	const char *fingerprint;  /* hex digest of everything above: equal = unchanged at a reload */
+	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 
 /* ---- routes -----------------------------------------------------------------------------------
