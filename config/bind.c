@@ -92,7 +92,7 @@ static void bind_key(struct binder *b, const struct key *k, const struct node *m
 		bind_default(b, k, base); /* a wrong value must not leave the field unset */
 	if (n)
 		binders[k->type](b, k, n, base);
-	else if (map && (k->flags & KEY_REQUIRED))
+	else if (map && (k->flags & KEY_REQUIRED) && !node_has(map, k->name))
 		node_error(b->problems, map, "the key \"%s\" is missing: %s", k->name, k->doc);
 	else
 		bind_default(b, k, base);

@@ -19,10 +19,10 @@
 
 /* X(name): what is written at `at` */
 #define KEY_TYPES(X)                                                                             \
-	X(TEXT)     /* const char *; least..most is its length, `check` may refuse it */         \
-	X(PATH)     /* const char *; absolute, without . and .. and double slashes */            \
-	X(INT)      /* int; least..most; a row with words takes these too */                     \
-	X(SIZE)     /* uint64_t */                                                               \
+	X(TEXT) /* const char *; at most `most` bytes, refused by `check`; or one of `words` */  \
+	X(PATH) /* const char *; absolute, without . and .. and double slashes */                \
+	X(INT)  /* int; least..most; a row with words takes these too */                         \
+	X(SIZE) /* uint64_t */                                                                   \
 	X(DURATION) /* int64_t, ms */                                                            \
 	X(BOOL)     /* bool */                                                                   \
 	X(WORD)     /* int or enum: one of `words` */                                            \

@@ -1,8 +1,6 @@
 /*
  * The keys of the whole: version, daemon, trace, include, endpoints, routes.
  */
-#include <string.h>
-
 #include "config/load.h"
 
 #define AT(member)     .at = offsetof(struct loader, member)
@@ -16,15 +14,13 @@ static const struct word words_workers[] = {
         {0},
 };
 
-static const char *const log_levels[] = {"error", "warning", "info", "debug"};
-
-static const char *check_log_level(const char *text)
-{
-	for (size_t i = 0; i < sizeof(log_levels) / sizeof(log_levels[0]); i++)
-		if (strcmp(text, log_levels[i]) == 0)
-			return NULL;
-	return "wants one of error, warning, info, debug";
-}
+static const struct word words_log_level[] = {
+        {"error", 0, "what needs a person", NULL},
+        {"warning", 0, "what somebody should know", NULL},
+        {"info", 0, "what happened", NULL},
+        {"debug", 0, "why it happened", NULL},
+        {0},
+};
 
 static const struct key min_free_keys[] = {
         {"bytes", KEY_SIZE, DAEMON(min_free_bytes), .least = 0, .most = INT64_MAX, .fallback = "1G",
@@ -57,8 +53,8 @@ static const struct key daemon_keys[] = {
                 "next start."},
         {"min_free", KEY_SECTION, .table = &keys_min_free,
          .doc = "Free space below which polling stops."},
-        {"log_level", KEY_TEXT, DAEMON(log_level), .fallback = "info", .check = check_log_level,
-         .doc = "Least important event that is logged: `error`, `warning`, `info` or `debug`."},
+        {"log_level", KEY_TEXT, DAEMON(log_level), .fallback = "info", .words = words_log_level,
+         .doc = "Least important event that is logged."},
         {0},
 };
 

@@ -15,6 +15,7 @@ struct reader {
 	const struct node_input *in;
 	struct arena *arena;
 	struct problems *problems;
+	const struct node *key; /* of the value that comes next */
 	int depth;
 	bool failed; /* told already, stop */
 };
@@ -143,7 +144,10 @@ static struct node *make(struct reader *r, enum node_kind kind, const struct nod
 	n->kind = kind;
 	n->at = place_of(r, &r->event.start_mark);
 	n->parent = parent;
+	n->key = r->key;
+	n->index = parent ? parent->count : 0;
 	n->text = "";
+	r->key = NULL;
 	if (*r->in->budget == 0)
 		give_up(r, "more than 100,000 values in all files together: split the service");
 	else
@@ -153,7 +157,7 @@ static struct node *make(struct reader *r, enum node_kind kind, const struct nod
 
 static void append(struct node *parent, struct node *child)
 {
-	child->index = parent->count++;
+	parent->count++;
 	if (parent->last)
 		parent->last->next = child;
 	else
@@ -161,18 +165,16 @@ static void append(struct node *parent, struct node *child)
 	parent->last = child;
 }
 
-/* Told on the node, so that the path is complete: the key must be known by now. */
 static void refuse_decoration(struct reader *r, struct node *n, const unsigned char *anchor,
                               const unsigned char *tag)
 {
 	if (anchor) {
-		problem_add(r->problems, PROBLEM_ERROR, &n->at,
-		            "anchors (&name) are not supported: write the value where it is used");
+		node_error(r->problems, n,
+		           "anchors (&name) are not supported: write the value where it is used");
 		n->broken = true;
 	}
 	if (tag) {
-		problem_add(r->problems, PROBLEM_ERROR, &n->at,
-		            "tags (!name) are not supported: write the plain value");
+		node_error(r->problems, n, "tags (!name) are not supported: write the plain value");
 		n->broken = true;
 	}
 }
@@ -187,7 +189,7 @@ static struct node *read_scalar(struct reader *r, const struct node *parent)
 	n->text = arena_dup_bytes(r->arena, text, length);
 	refuse_decoration(r, n, r->event.data.scalar.anchor, r->event.data.scalar.tag);
 	if (strlen(n->text) != length) {
-		problem_add(r->problems, PROBLEM_ERROR, &n->at, "the text holds a NUL byte (\\0)");
+		node_error(r->problems, n, "the text holds a NUL byte (\\0)");
 		n->broken = true;
 	}
 	return n;
@@ -198,8 +200,8 @@ static struct node *read_alias(struct reader *r, const struct node *parent)
 	struct node *n = make(r, NODE_SCALAR, parent);
 
 	n->broken = true;
-	problem_add(r->problems, PROBLEM_ERROR, &n->at,
-	            "aliases (*name) are not supported: write the value again, or quote the text");
+	node_error(r->problems, n,
+	           "aliases (*name) are not supported: write the value again, or quote the text");
 	return n;
 }
 
@@ -217,8 +219,7 @@ static struct node *read_list(struct reader *r, const struct node *parent)
 static bool key_is_usable(struct reader *r, const struct node *key)
 {
 	if (key->kind != NODE_SCALAR) {
-		problem_add(r->problems, PROBLEM_ERROR, &key->at,
-		            "a key is one word, not a list or a map");
+		node_error(r->problems, key, "a key is one word, not a list or a map");
 		return false;
 	}
 	if (!key->quoted && strcmp(key->text, "<<") == 0) {
@@ -269,11 +270,10 @@ static struct node *read_map(struct reader *r, const struct node *parent)
 		struct node *key = read_value(r, n), *value;
 
 		(void)step(r); /* the value, or failed: read_value knows */
+		r->key = key;
 		value = read_value(r, n);
-		if (r->failed || !key_is_usable(r, key))
-			continue;
-		value->key = key;
-		append(n, value);
+		if (!r->failed && key_is_usable(r, key))
+			append(n, value);
 	}
 	if (!r->failed)
 		refuse_duplicates(r, n);
@@ -343,6 +343,14 @@ struct node *node_parse(const struct node_input *in, struct arena *arena, struct
 /* ---- reading the tree --------------------------------------------------------------------------
  */
 
+bool node_has(const struct node *map, const char *key)
+{
+	for (const struct node *c = map->first; c; c = c->next)
+		if (strcmp(c->key->text, key) == 0)
+			return true;
+	return false;
+}
+
 const struct node *node_get(const struct node *map, const char *key)
 {
 	if (!map || map->kind != NODE_MAP)
@@ -381,6 +389,8 @@ static void write_path(const struct node *n, struct buf *out)
 	if (!n->parent)
 		return;
 	write_path(n->parent, out);
+	if (!n->key && n->parent->kind == NODE_MAP)
+		return; /* a key is told with the path of its map */
 	if (!n->key) {
 		(void)buf_printf(out, "[%zu]", n->index); /* cut at the limit */
 		return;

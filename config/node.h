@@ -49,6 +49,8 @@ struct node *node_parse(const struct node_input *in, struct arena *arena, struct
 
 /* The value of a key of a map; NULL when absent, broken or `map` is NULL or no map. */
 const struct node *node_get(const struct node *map, const char *key);
+/* The key of a map is there, if only as a broken value. */
+bool node_has(const struct node *map, const char *key);
 /* Nothing was written: `key:`, `key: ~` or `key: null`. */
 bool node_is_nothing(const struct node *n);
 

@@ -72,7 +72,8 @@ const char *bind_one_text(struct binder *b, const struct key *k, const struct no
 
 void bind_text(struct binder *b, const struct key *k, const struct node *n, void *base)
 {
-	const char *text = bind_one_text(b, k, n);
+	const struct word *w = k->words ? bind_one_word(b, k->words, n) : NULL;
+	const char *text = w ? w->text : k->words ? NULL : bind_one_text(b, k, n);
 
 	if (text)
 		memcpy(key_field(k, base), &text, sizeof(text));
@@ -117,36 +118,50 @@ static bool is_number(const char *text)
 	return digits && digits < 10 && !text[digits + (*text == '-')];
 }
 
-void bind_int(struct binder *b, const struct key *k, const struct node *n, void *base)
+static void tell_number(struct binder *b, const struct key *k, const struct node *n)
 {
 	struct node_found tmp;
-	long long number;
+	char wanted[64];
+
+	(void)snprintf(wanted, sizeof(wanted),
+	               k->words ? "a whole number or \"%s\"" : "a whole number",
+	               k->words ? k->words->text : "");
+	node_error(b->problems, n, "wants %s, found %s%s%s%s", wanted, node_describe(n, &tmp),
+	           n->quoted && is_number(n->text) ? " in quotes, which make it a text" : "",
+	           k->hint ? "; " : "", k->hint ? k->hint : "");
+}
+
+static bool is_in_range(struct binder *b, const struct key *k, const struct node *n,
+                        long long number)
+{
+	if (number >= k->least && number <= k->most)
+		return true;
+	if (k->least == k->most)
+		node_error(b->problems, n, "must be %lld, found %lld: %s", (long long)k->least,
+		           number, k->hint ? k->hint : "nothing else is known");
+	else
+		node_error(b->problems, n, "must be between %lld and %lld, found %lld",
+		           (long long)k->least, (long long)k->most, number);
+	return false;
+}
+
+void bind_int(struct binder *b, const struct key *k, const struct node *n, void *base)
+{
+	const struct word *w = k->words;
 	int value;
 
 	if (n->broken || !is_scalar(b, k, n, "a whole number"))
 		return;
-	for (const struct word *w = k->words; w && w->text; w++)
-		if (strcmp(w->text, n->text) == 0) {
-			memcpy(key_field(k, base), &w->value, sizeof(w->value));
-			return;
-		}
-	if (n->quoted || !is_number(n->text)) {
-		node_error(b->problems, n, "wants a whole number%s%s%s, found %s%s%s%s",
-		           k->words ? " or \"" : "", k->words ? k->words->text : "",
-		           k->words ? "\"" : "", node_describe(n, &tmp),
-		           n->quoted && is_number(n->text) ? " in quotes, which make it a text"
-		                                           : "",
-		           k->hint ? "; " : "", k->hint ? k->hint : "");
-		return;
+	while (w && w->text && strcmp(w->text, n->text) != 0)
+		w++;
+	if (w && w->text) {
+		memcpy(key_field(k, base), &w->value, sizeof(w->value));
+	} else if (n->quoted || !is_number(n->text)) {
+		tell_number(b, k, n);
+	} else if (is_in_range(b, k, n, strtoll(n->text, NULL, 10))) {
+		value = (int)strtol(n->text, NULL, 10); /* at most nine digits */
+		memcpy(key_field(k, base), &value, sizeof(value));
 	}
-	number = strtoll(n->text, NULL, 10); /* at most nine digits */
-	if (number < k->least || number > k->most) {
-		node_error(b->problems, n, "must be between %lld and %lld, found %lld",
-		           (long long)k->least, (long long)k->most, number);
-		return;
-	}
-	value = (int)number;
-	memcpy(key_field(k, base), &value, sizeof(value));
 }
 
 struct quantity {
@@ -158,7 +173,7 @@ struct quantity {
 static const struct quantity duration = {units_duration, "a duration such as 30s", "ms, s, m, h, d",
                                          "s"};
 static const struct quantity size = {units_size, "a size such as 10M",
-                                     "B, K, M, G, T (1K is 1024 bytes)", "B"};
+                                     "B, K, M, G, T; 1K is 1024 bytes", "B"};
 
 static void tell_unit(struct binder *b, const struct node *n, const struct quantity *q,
                       enum unit_result why)
