@@ -159,6 +159,7 @@ write_configuration() {
 		      endpoint: partner
 		      path: "$folder/partner/outgoing"
 		      poll: 1s
+		      ready: {stable_for: 2s}           # complete when two looks 2 s apart agree
 		      after: delete
 		    to:
 		      - {path: "$folder/inbound"}

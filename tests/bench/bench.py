@@ -138,7 +138,7 @@ class Bench:
         start = {"path": str(source), "after": "delete", "max_size": "20G"}
         end = {"path": str(destination)}
         if direction == "fetch":
-            start.update(remote, poll="1h")
+            start.update(remote, poll="1h", ready={"stable_for": "0s"})
         else:
             end.update(remote)
         daemon.routes["bench"] = {"from": start, "to": [end]}

@@ -55,7 +55,8 @@ def configure(ferryd, partner, place):
     quick = {"first": "100ms", "most": "1s"}
     ferryd.endpoints["partner"] = sftp_endpoint(partner)
     ferryd.routes["in"] = {
-        "from": {"endpoint": "partner", "path": str(folders["out"]), "poll": "500ms", "after": "delete"},
+        "from": {"endpoint": "partner", "path": str(folders["out"]), "poll": "500ms", "after": "delete",
+                 "ready": {"stable_for": "0s"}},
         "to": [{"path": str(folders["greedy"]), "retry": quick}, {"path": str(folders["kept"]), "retry": quick}]}
     ferryd.routes["out"] = {
         "from": {"path": str(folders["drop"]), "after": "delete"},

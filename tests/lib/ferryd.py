@@ -11,6 +11,8 @@ from lib.wait import PATIENCE, wait_for
 BUILD = Path(os.environ.get("FERRYD_BUILD", Path(__file__).parents[2] / "build"))
 FERRYD = os.environ.get("FERRYD", str(BUILD / "ferryd"))
 FERRYCTL = os.environ.get("FERRYCTL", str(BUILD / "ferryctl"))
+PLURALS = {"job": "jobs", "delivery": "deliveries", "event": "events", "route": "routes", "fiber": "fibers",
+           "worker": "workers", "endpoint": "endpoints", "line": "lines"}
 
 
 class Ferryd:
@@ -127,12 +129,27 @@ class Ferryd:
         return run.stdout
 
     def ask(self, *arguments):
-        """The same as JSON."""
-        return json.loads(self.say("--json", *arguments))
+        """The same with --json: what ends the answer, and its items by their kind in the plural."""
+        answer = {}
+        for line in self.say("--json", *arguments).splitlines():
+            said = json.loads(line)
+            if "item" in said:
+                plural = PLURALS[said["item"]["kind"]]
+                answer.setdefault(plural, []).append(said["item"])
+            else:
+                answer.update(said.get("result") or {})
+        return answer
+
+    def items(self, verb, kind=None):
+        """The items of `ferryctl routes`, `ps` or `status`."""
+        return self.ask(verb).get(PLURALS[kind or {"routes": "route", "ps": "fiber"}[verb]], [])
+
+    def route(self, name):
+        return next(r for r in self.items("routes") if r["name"] == name)
 
     def jobs(self, *arguments):
-        """All jobs, newest first."""
-        return self.ask("jobs", *arguments)["jobs"]
+        """Jobs, newest first."""
+        return self.ask("jobs", "--limit", "1000", *arguments).get("jobs", [])
 
     def job(self, name, route=None):
         """The newest job of that file, or None."""

@@ -66,7 +66,7 @@ def route_in(ferryd, partner, place):
     destination.mkdir()
     ferryd.endpoints["partner"] = sftp_endpoint(partner)
     ferryd.routes["in"] = {"from": {"endpoint": "partner", "path": str(source), "poll": "200ms",
-                                    "after": "delete"},
+                                    "ready": {"stable_for": "0s"}, "after": "delete"},
                            "to": [{"path": str(destination)}]}
     return source, destination
 
