@@ -160,3 +160,21 @@ class Ferryd:
         """All rows, as text; for a daemon that does not run."""
         with sqlite3.connect(f"file:{self.state}/ferryd.db?mode=ro", uri=True) as db:
             return list(db.iterdump())
+
+    # ---- what the operator reads ----
+
+    def told(self):
+        """Log, status, routes and jobs: everything that may explain a bad day."""
+        return self.log_text() + "".join(self.ctl(verb).stdout for verb in ("status", "routes", "jobs"))
+
+    def wait_told(self, *words, seconds=30):
+        """All of these words are read by whoever looks."""
+        wait_for(lambda: all(w in self.told() for w in words),
+                 lambda: f"the words {[w for w in words if w not in self.told()]} in:\n{self.told()[-6000:]}", seconds, 0.1)
+
+    def wait_stopped(self, endpoint="partner"):
+        """The endpoint has stopped until someone changes something; its error."""
+        found = wait_for(lambda: [e for e in self.items("status", "endpoint")
+                                  if e["name"] == endpoint and e["state"] == "stopped"],
+                         lambda: f"{endpoint} to stop: {self.say('status')}")
+        return found[0]["error"]
