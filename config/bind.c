@@ -128,7 +128,7 @@ static void bind_choice(struct binder *b, const struct table *t, const struct no
 	const struct key *k = c && !c->broken ? find_key(t, c->key->text) : NULL;
 	char keys[256] = "";
 
-	if (n->count != 1) {
+	if (n->count != 1 || !c) {
 		list_keys(t, keys, sizeof(keys));
 		node_error(b->problems, n, "wants exactly one of the keys %s, found %zu", keys,
 		           n->count);

@@ -84,7 +84,7 @@ static void publish_endpoints(struct loader *l, struct config *c)
 		memcpy(all + named, l->locals, l->local_count * sizeof(*all));
 	for (size_t i = 0; i < count; i++) /* ours until they are published */
 		((struct endpoint_config *)(uintptr_t)all[i])->fingerprint =
-			fingerprint_of_endpoint(l->arena, all[i]);
+		        fingerprint_of_endpoint(l->arena, all[i]);
 	c->endpoints = all;
 	c->endpoint_count = count;
 }

@@ -125,7 +125,7 @@ void sftp_entry_fill(struct entry *out, const struct wire_attrs *a)
 
 int sftp_explain(struct sftp_client *c, const char *path, enum sftp_wanted wanted, struct err *e)
 {
-	struct wire_attrs a;
+	struct wire_attrs a = {0};
 	struct err ignored;
 	enum entry_type type;
 

@@ -138,7 +138,7 @@ static void converse(void *arg)
 	struct operator* o = arg;
 	enum peer_right right = greet(o);
 	struct err e;
-	size_t n;
+	size_t n = 0;
 
 	while (right != RIGHT_NONE && !fiber_is_canceled())
 		if (read_line(o, &n, &e) < 0 || answer_line(o, right, n, &e) < 0)

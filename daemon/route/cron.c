@@ -148,7 +148,7 @@ static int read_item(struct reader *r, struct err *e)
 {
 	const struct field *f = r->field;
 	const char *start = r->at;
-	int from, to, step = 1;
+	int from = 0, to = 0, step = 1;
 
 	if (read_range(r, &from, &to, e) < 0)
 		return e->kind;

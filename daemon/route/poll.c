@@ -146,7 +146,7 @@ static int record_refusals(struct route *r, const struct listing *l, struct err 
 
 static int take(struct route *r, struct listing *l, struct err *e)
 {
-	size_t unknown, ready;
+	size_t unknown = 0, ready;
 	int ret = record_refusals(r, l, e);
 
 	if (ret == 0)

@@ -19,7 +19,7 @@ static void on_change(void *arg)
 void watch_begin(struct route *r)
 {
 	const struct route_source *from = &r->settings->from;
-	const struct adapter *a = adapter_for(from->endpoint->protocol);
+	const struct adapter *a = adapter_for((int)from->endpoint->protocol);
 	struct watch_state *w;
 	struct err e;
 
