@@ -163,7 +163,7 @@ struct adapter {
 	int (*claim)(struct connection *c, const char *path, const char *claimed,
 		     const struct entry *expect, struct err *e);
 	/* Moves a file of this machine (absolute path, same filesystem) to `to`, durably, with
-	 * `mode` (-1: unchanged). Its content must be on disk already (a spool file's is).
+	 * `mode` (-1: 0640, as put makes it). Its content must be on disk already (a spool file's is).
 	 * ERR_LOCAL "OBJ-CROSS-DEVICE" when it cannot be a rename. */
 	int (*adopt)(struct connection *c, const char *file, const char *to, int mode,
 		     enum rename_mode rename, struct err *e);

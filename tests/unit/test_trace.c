@@ -1,0 +1,398 @@
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapters/trace.h"
+#include "adapters/trace_file.h"
+#include "daemon/runtime/work.h"
+#include "tests/runtime/rig.h"
+
+static char dir[64];
+static struct trace_config settings;
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static int setup(void **state)
+{
+	(void)state;
+	(void)snprintf(dir, sizeof(dir), "/tmp/test_trace.XXXXXX");
+	check(mkdtemp(dir));
+	settings = (struct trace_config){.dir = dir, .max_bytes = 1 << 20, .keep_ms = 86400000};
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	return nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Everything in the file, "" while there is none; the caller frees. */
+static char *content(const char *path)
+{
+	char *text = calloc(1, 4 << 20);
+	int fd = open(path, O_RDONLY);
+
+	check(text);
+	if (fd >= 0) {
+		check(read(fd, text, (4 << 20) - 1) >= 0);
+		(void)close(fd);
+	}
+	return text;
+}
+
+static bool has(const char *path, const char *what)
+{
+	char *text = content(path);
+	bool found = strstr(text, what) != NULL;
+
+	free(text);
+	return found;
+}
+
+static int count_files(void)
+{
+	char path[128];
+	struct dirent *d;
+	int n = 0;
+	DIR *folder;
+
+	(void)snprintf(path, sizeof(path), "%s/acme", dir);
+	folder = opendir(path);
+	while (folder && (d = readdir(folder)))
+		n += d->d_name[0] != '.';
+	if (folder)
+		(void)closedir(folder);
+	return n;
+}
+
+static struct trace *begin(enum trace_when when)
+{
+	return trace_new(&settings, "acme", TRACE_MASK_DEFAULT, when);
+}
+
+static struct err broken(void)
+{
+	struct err e;
+
+	err_set(&e, ERR_NETWORK, "NET-RESET", 104, "connection reset");
+	return e;
+}
+
+/* Makes the trace due, ends it, and says where it went. */
+static void end_failed(struct trace *t, char file[TRACE_PATH_BYTES])
+{
+	struct err e = broken();
+
+	trace_failed(t, &e);
+	check(trace_file(t));
+	(void)snprintf(file, TRACE_PATH_BYTES, "%s", trace_file(t));
+	trace_free(t);
+}
+
+static void test_trace__a_failure_writes_what_came_before(void **state)
+{
+	char file[TRACE_PATH_BYTES];
+	struct trace *t = begin(TRACE_FAILURE);
+	struct stat st;
+
+	(void)state;
+	trace_about(t, "host", "%s port %d", "sftp.acme.example", 22);
+	TRACE(t, TRACE_KEX, "server offers %s", "curve25519");
+	end_failed(t, file);
+	assert_true(has(file, "# endpoint: acme\n"));
+	assert_true(has(file, "# host: sftp.acme.example port 22\n"));
+	assert_true(has(file, "# ferryd " FERRYD_VERSION));
+	assert_true(has(file, " kex        server offers curve25519\n"));
+	assert_true(
+	        has(file, " error      FAILED NETWORK NET-RESET native=104: connection reset\n"));
+	assert_int_equal(stat(file, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void test_trace__success_writes_nothing(void **state)
+{
+	struct trace *t = begin(TRACE_FAILURE);
+
+	(void)state;
+	TRACE(t, TRACE_KEX, "all well");
+	assert_null(trace_file(t));
+	trace_free(t);
+	assert_int_equal(count_files(), 0);
+}
+
+static int formatted;
+
+static int count_formatted(void)
+{
+	return ++formatted;
+}
+
+static void test_trace__below_the_mask_nothing_is_formatted(void **state)
+{
+	char file[TRACE_PATH_BYTES];
+	struct trace *t = trace_new(&settings, "acme", TRACE_AUTH, TRACE_FAILURE);
+
+	(void)state;
+	TRACE(t, TRACE_KEX, "hidden %d", count_formatted());
+	assert_int_equal(formatted, 0);
+	TRACE(t, TRACE_AUTH, "shown %d", count_formatted());
+	assert_false(trace_wants(NULL, TRACE_AUTH));
+	trace_set(t, TRACE_KEX, TRACE_FAILURE);
+	TRACE(t, TRACE_KEX, "shown later");
+	end_failed(t, file);
+	assert_int_equal(formatted, 1);
+	assert_true(has(file, "shown 1"));
+	assert_true(has(file, "shown later"));
+	assert_false(has(file, "hidden"));
+}
+
+static void test_trace__never_records_nothing(void **state)
+{
+	struct trace *t = begin(TRACE_NEVER);
+	struct err e = broken();
+
+	(void)state;
+	assert_false(trace_wants(t, TRACE_KEX));
+	trace_failed(t, &e);
+	assert_null(trace_file(t));
+	trace_free(t);
+	trace_free(NULL);
+	assert_int_equal(count_files(), 0);
+}
+
+static void test_trace__keeps_the_beginning_and_the_end(void **state)
+{
+	char file[TRACE_PATH_BYTES];
+	struct trace *t = begin(TRACE_FAILURE);
+	struct stat st;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		TRACE(t, TRACE_SFTP, "record %d.", i);
+	end_failed(t, file);
+	assert_true(has(file, "record 0."));
+	assert_true(has(file, "record 19999."));
+	assert_false(has(file, "record 5000."));
+	assert_true(has(file, "lines were not kept"));
+	assert_int_equal(stat(file, &st), 0);
+	assert_true(st.st_size < 70 * 1024);
+}
+
+static void test_trace__a_record_stays_one_line(void **state)
+{
+	char file[TRACE_PATH_BYTES], long_text[5000];
+	struct trace *t = begin(TRACE_FAILURE);
+
+	(void)state;
+	memset(long_text, 'x', sizeof(long_text) - 1);
+	long_text[sizeof(long_text) - 1] = '\0';
+	TRACE(t, TRACE_SFTP, "one\ntwo\x1b[2J");
+	TRACE(t, TRACE_SFTP, "%s", long_text);
+	end_failed(t, file);
+	assert_true(has(file, "one\\x0atwo\\x1b[2J\n"));
+	assert_true(has(file, "xxx... (cut)\n"));
+}
+
+static void test_trace__a_tiny_limit_still_holds_a_trace(void **state)
+{
+	char file[TRACE_PATH_BYTES];
+	struct trace *t;
+	struct stat st;
+
+	(void)state;
+	settings.max_bytes = 1;
+	t = begin(TRACE_FAILURE);
+	for (int i = 0; i < 4000; i++)
+		TRACE(t, TRACE_SFTP, "record %d.", i);
+	end_failed(t, file);
+	assert_int_equal(stat(file, &st), 0);
+	assert_true(st.st_size <= 16 * 1024);
+	assert_true(has(file, "record 0."));
+	assert_true(has(file, "record 3999."));
+}
+
+static void test_trace__old_files_go_when_a_new_one_is_made(void **state)
+{
+	char file[TRACE_PATH_BYTES], path[256];
+	static const char *const names[] = {"20200101T000000.000Z-00000001.trace",
+	                                    "20200101T000000.000Z-00000001.trace.1", "notes.txt"};
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/acme", dir);
+	assert_int_equal(mkdir(path, 0750), 0);
+	for (size_t i = 0; i < 3; i++) {
+		(void)snprintf(path, sizeof(path), "%s/acme/%s", dir, names[i]);
+		assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+	}
+	end_failed(begin(TRACE_FAILURE), file);
+	assert_int_equal(count_files(), 2);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void test_trace__endpoints_get_harmless_folder_names(void **state)
+{
+	char out[TRACE_FOLDER_BYTES];
+
+	(void)state;
+	trace_folder_name("local:/srv/in", out);
+	assert_string_equal(out, "local__srv_in");
+	trace_folder_name("../x", out);
+	assert_string_equal(out, "_._x");
+	trace_folder_name("", out);
+	assert_string_equal(out, "_");
+}
+
+static void test_trace__an_unwritable_folder_costs_a_warning_only(void **state)
+{
+	struct trace *t;
+	struct err e = broken();
+
+	(void)state;
+	settings.dir = "/proc/nowhere";
+	t = begin(TRACE_FAILURE);
+	trace_failed(t, &e);
+	trace_free(t);
+}
+
+/* ---- on a worker
+ * ---------------------------------------------------------------------------------- */
+
+static void await_content(const char *file, const char *what)
+{
+	int64_t until = clock_mono_ms() + 10000;
+	struct err e;
+
+	while (!has(file, what)) {
+		check(clock_mono_ms() < until);
+		check(fiber_sleep(5, "the trace to be written", &e) == 0);
+	}
+}
+
+static void body_always(struct worker *w)
+{
+	struct trace *t = begin(TRACE_ALWAYS);
+	char file[TRACE_PATH_BYTES];
+
+	(void)w;
+	TRACE(t, TRACE_SFTP, "first");
+	check(trace_file(t));
+	(void)snprintf(file, sizeof(file), "%s", trace_file(t));
+	for (int i = 0; i < 1000; i++)
+		TRACE(t, TRACE_SFTP, "line %d.", i);
+	await_content(file, "line 999.");
+	TRACE(t, TRACE_SFTP, "the last");
+	trace_free(t);
+	check(has(file, "first") && has(file, "the last"));
+}
+
+static void test_trace__always_writes_while_it_goes_on(void **state)
+{
+	(void)state;
+	rig_run(body_always);
+	assert_int_equal(count_files(), 1);
+}
+
+static void body_failure(struct worker *w)
+{
+	struct trace *t = begin(TRACE_FAILURE);
+	char file[TRACE_PATH_BYTES];
+	struct err e = broken();
+
+	(void)w;
+	TRACE(t, TRACE_SFTP, "before");
+	trace_failed(t, &e);
+	(void)snprintf(file, sizeof(file), "%s", trace_file(t));
+	await_content(file, "NET-RESET");
+	check(has(file, "before"));
+	TRACE(t, TRACE_SFTP, "the teardown");
+	trace_free(t);
+	check(has(file, "the teardown"));
+}
+
+static void test_trace__a_failure_is_on_disk_while_the_connection_lives(void **state)
+{
+	(void)state;
+	rig_run(body_failure);
+}
+
+static void body_rotation(struct worker *w)
+{
+	struct trace *t;
+	char file[TRACE_PATH_BYTES], older[TRACE_PATH_BYTES + 2], word[32];
+	struct stat st;
+
+	(void)w;
+	settings.max_bytes = 20 * 1024;
+	t = begin(TRACE_ALWAYS);
+	for (int round = 0; round < 4; round++) {
+		for (int i = 0; i < 200; i++)
+			TRACE(t, TRACE_SFTP, "round %d, record %d of two hundred", round, i);
+		(void)snprintf(file, sizeof(file), "%s", trace_file(t));
+		(void)snprintf(word, sizeof(word), "round %d, record 199", round);
+		await_content(file, word);
+	}
+	trace_free(t);
+	(void)snprintf(older, sizeof(older), "%s.1", file);
+	check(stat(file, &st) == 0 && st.st_size <= 20 * 1024);
+	check(stat(older, &st) == 0 && st.st_size <= 20 * 1024);
+	check(has(file, "# endpoint: acme") && has(older, "# endpoint: acme"));
+}
+
+static void test_trace__large_files_rotate(void **state)
+{
+	(void)state;
+	rig_run(body_rotation);
+	assert_int_equal(count_files(), 2);
+}
+
+static void body_canceled(struct worker *w)
+{
+	struct trace *t = begin(TRACE_ALWAYS);
+	char file[TRACE_PATH_BYTES];
+
+	TRACE(t, TRACE_SFTP, "before the end");
+	(void)snprintf(file, sizeof(file), "%s", trace_file(t));
+	worker_stop(w);
+	trace_free(t);
+	check(has(file, "before the end"));
+}
+
+static void test_trace__a_stop_loses_no_line(void **state)
+{
+	(void)state;
+	rig_run(body_canceled);
+}
+
+#define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        test(test_trace__a_failure_writes_what_came_before),
+	        test(test_trace__success_writes_nothing),
+	        test(test_trace__below_the_mask_nothing_is_formatted),
+	        test(test_trace__never_records_nothing),
+	        test(test_trace__keeps_the_beginning_and_the_end),
+	        test(test_trace__a_record_stays_one_line),
+	        test(test_trace__a_tiny_limit_still_holds_a_trace),
+	        test(test_trace__old_files_go_when_a_new_one_is_made),
+	        test(test_trace__endpoints_get_harmless_folder_names),
+	        test(test_trace__an_unwritable_folder_costs_a_warning_only),
+	        test(test_trace__always_writes_while_it_goes_on),
+	        test(test_trace__a_failure_is_on_disk_while_the_connection_lives),
+	        test(test_trace__large_files_rotate),
+	        test(test_trace__a_stop_loses_no_line),
+	};
+
+	work_setup();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
