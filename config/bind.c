@@ -101,7 +101,7 @@ static void bind_key(struct binder *b, const struct key *k, const struct node *m
 void bind_section(struct binder *b, const struct table *t, const struct node *n, void *base)
 {
 	if (n && (n->broken || !wants_map(b, t, n)) && !node_is_nothing(n))
-		return;
+		n = NULL; /* told; whoever reads on finds the defaults */
 	if (n && n->kind == NODE_MAP)
 		for (const struct node *c = n->first; c; c = c->next)
 			if (!c->broken && !find_key(t, c->key->text))
@@ -145,19 +145,20 @@ static void bind_choice(struct binder *b, const struct table *t, const struct no
 
 static void bind_one_at(struct binder *b, const struct key *k, const struct node *n, void *form)
 {
-	const struct word *w;
+	const struct word *w = k->words;
 
 	if (n->broken)
 		return;
 	if (n->kind == NODE_MAP) {
 		bind_choice(b, k->table, n, form);
-	} else if (k->words && n->kind == NODE_SCALAR) {
-		w = bind_one_word(b, k->words, n);
-		if (w)
-			memcpy((char *)form + k->table->tag_at, &w->value, sizeof(w->value));
-	} else {
-		node_error(b->problems, n, "%s", k->table->instead);
+		return;
 	}
+	while (w && w->text && (n->kind != NODE_SCALAR || strcmp(w->text, n->text) != 0))
+		w++;
+	if (w && w->text)
+		memcpy((char *)form + k->table->tag_at, &w->value, sizeof(w->value));
+	else
+		node_error(b->problems, n, "%s", k->table->instead);
 }
 
 void bind_one_of(struct binder *b, const struct key *k, const struct node *n, void *base)

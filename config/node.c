@@ -69,6 +69,7 @@ static const char *hint_for(const struct reader *r, const char *problem)
 	        {"could not find expected ':'", "; a key is followed by a colon and a space"},
 	        {"did not find expected ',' or", "; a bracket or brace is not closed"},
 	        {"unexpected end of stream", "; a quote is not closed"},
+	        {"did not find expected node content", "; a value or a bracket is missing"},
 	};
 
 	if (line_has_tab(r, r->yaml.problem_mark.line))
@@ -101,7 +102,7 @@ static void syntax_error(struct reader *r)
 		reader_error(r);
 		return;
 	}
-	if (y->context)
+	if (y->context && y->context_mark.line != y->problem_mark.line)
 		(void)snprintf(context, sizeof(context), " %s that begins on line %zu", y->context,
 		               y->context_mark.line + 1);
 	problem_add(r->problems, PROBLEM_ERROR, &at, "%s%s%s", problem, context,
@@ -223,9 +224,8 @@ static bool key_is_usable(struct reader *r, const struct node *key)
 		return false;
 	}
 	if (!key->quoted && strcmp(key->text, "<<") == 0) {
-		problem_add(
-		        r->problems, PROBLEM_ERROR, &key->at,
-		        "merge keys (<<) are not supported: write the keys where they are used");
+		node_error(r->problems, key,
+		           "merge keys (<<) are not supported: write the keys where they are used");
 		return false;
 	}
 	return !key->broken;

@@ -114,7 +114,9 @@ static const char *default_text(const struct key *k, char out[CELL_BYTES])
 		return "*required*";
 	if (k->fallback_doc)
 		return k->fallback_doc;
-	(void)snprintf(out, CELL_BYTES, k->fallback ? "`%s`" : "", k->fallback ? k->fallback : "");
+	if (!k->fallback)
+		return "";
+	(void)snprintf(out, CELL_BYTES, "`%s`", k->fallback);
 	return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "config/load.h"
 #include "config/path.h"
+#include "config/units.h"
 #include "daemon/base/text.h"
 
 enum { POLL_MS = 60 * 1000, STABLE_REMOTE_MS = 10 * 1000 };
@@ -133,7 +134,7 @@ static const char *local_move(struct loader *l, const struct node *n, const char
 	}
 	node_error(l->problems, n,
 	           "must lie below %s, where one rename moves the file: name a "
-	           "directory in it, or add the other one to to: and use after: delete",
+	           "directory in it, or deliver to the other one and delete here",
 	           root);
 	return target;
 }
@@ -153,8 +154,8 @@ static void finish_move(struct loader *l, struct route_source *s, const struct n
 		node_error(l->problems, n, "is the directory the files come from");
 	else if (depth > 0 && depth <= s->recurse && *clean != '.')
 		node_error(l->problems, n,
-		           "lies within the %d levels that recurse searches: the "
-		           "moved files would be taken again",
+		           "lies within the levels that recurse searches (%d): the moved files "
+		           "would be taken again",
 		           s->recurse);
 	s->after_to = is_local(s->endpoint) ? local_move(l, n, clean, here) : clean;
 }
@@ -218,9 +219,12 @@ static void inherit_retry(struct route_dest *d, const struct node *n,
 static void check_retry(struct loader *l, const struct retry_config *r, const struct node *section)
 {
 	const struct node *n = node_get(section, "retry");
+	char first[UNIT_TEXT_BYTES], most[UNIT_TEXT_BYTES];
 
 	if (n && r->first_ms > r->most_ms)
-		node_error(l->problems, n, "first is longer than most");
+		node_error(l->problems, n, "first (%s) is longer than most (%s)",
+		           unit_text(units_duration, r->first_ms, first),
+		           unit_text(units_duration, r->most_ms, most));
 }
 
 static void finish_dest(struct loader *l, const struct route_form *route, struct dest_form *f)

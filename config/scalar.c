@@ -209,14 +209,16 @@ static bool read_quantity(struct binder *b, const struct key *k, const struct no
 		tell_unit(b, n, q, r);
 		return false;
 	}
-	if (value < k->least || value > k->most) {
+	if (k->most == INT64_MAX && value < k->least)
+		node_error(b->problems, n, "must be at least %s, found %s",
+		           unit_text(q->units, k->least, least), n->text);
+	else if (value < k->least || value > k->most)
 		node_error(b->problems, n, "must be between %s and %s, found %s",
 		           unit_text(q->units, k->least, least), unit_text(q->units, k->most, most),
 		           n->text);
-		return false;
-	}
-	*out = value;
-	return true;
+	else
+		*out = value;
+	return value >= k->least && value <= k->most;
 }
 
 void bind_size(struct binder *b, const struct key *k, const struct node *n, void *base)
