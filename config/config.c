@@ -123,29 +123,27 @@ static struct config *load(struct loader *l, const char *file, read_fn *read, co
                            struct config_report *r)
 {
 	struct snapshot *s = mem_new_of(struct snapshot);
-	struct problems problems;
+	size_t errors;
 
 	arena_init(&s->arena);
 	arena_init(&l->tree);
-	problems_init(&problems);
 	l->arena = &s->arena;
-	l->problems = &problems;
 	l->budget = NODE_COUNT_MAX;
 	read(l, how);
 	if (!l->unread)
 		finish(l);
-	if (!problems.errors)
+	errors = l->problems->errors;
+	if (!errors)
 		publish(l, &s->config, file);
-	problems_write(&problems, r);
+	problems_write(l->problems, r);
+	problems_release(l->problems);
 	free(l->locals);
 	arena_release(&l->tree);
 	atomic_init(&s->references, 1);
-	if (problems.errors) {
-		snapshot_free(s);
-		s = NULL;
-	}
-	problems_release(&problems);
-	return s ? &s->config : NULL;
+	if (!errors)
+		return &s->config;
+	snapshot_free(s);
+	return NULL;
 }
 
 static void read_files(struct loader *l, const void *how)
@@ -156,7 +154,8 @@ static void read_files(struct loader *l, const void *how)
 struct config *config_load(const char *file, const struct config_judges *judges,
                            struct config_report *r)
 {
-	struct loader l = {.judges = judges, .disk = DISK_CHECK};
+	struct problems problems = {0};
+	struct loader l = {.judges = judges, .disk = DISK_CHECK, .problems = &problems};
 
 	return load(&l, file, read_files, file, r);
 }
@@ -169,7 +168,8 @@ static void read_text(struct loader *l, const void *how)
 struct config *config_load_text(const struct config_text *text, const struct config_judges *judges,
                                 enum disk_access disk, struct config_report *r)
 {
-	struct loader l = {.judges = judges, .disk = disk};
+	struct problems problems = {0};
+	struct loader l = {.judges = judges, .disk = disk, .problems = &problems};
 
 	return load(&l, text->name, read_text, text, r);
 }

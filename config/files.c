@@ -171,7 +171,7 @@ void files_check_secret(struct loader *l, const struct node *n, const struct sec
 {
 	struct escaped tmp;
 
-	if (l->disk == DISK_IGNORE || (!s->text && !s->argv))
+	if (l->disk == DISK_IGNORE || (s->kind == SECRET_COMMAND ? !s->argv : !s->text))
 		return;
 	if (s->kind == SECRET_FILE)
 		check_secret_file(l, node_get(n, "file"), s->text);

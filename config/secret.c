@@ -1,5 +1,6 @@
 #include "config/secret.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -50,6 +51,7 @@ static int from_text(const char *text, struct secret *s, struct err *e)
 	r = map(s, n, e);
 	if (r < 0)
 		return r;
+	assert(s->bytes);
 	memcpy(s->bytes, text, n);
 	s->len = n;
 	return 0;
@@ -219,6 +221,7 @@ int secret_read(const struct secret_ref *ref, struct secret *out, struct err *e)
 
 	if (r < 0)
 		return r;
+	assert(s.bytes);
 	drop_line_end(ref, &s);
 	if (!s.len) {
 		secret_wipe(&s);

@@ -146,67 +146,67 @@ static bool changes(const char *text)
 	return changed;
 }
 
+static const char *const settings[][2] = {
+        {"host: h", "host: i"},
+        {"host: h", "host: h, port: 23"},
+        {"host: h", "host: h, connections: 5"},
+        {"host: h", "host: h, keepalive: 61s"},
+        {"host: h", "host: h, idle_close: 6m"},
+        {"host: h", "host: h, timeouts: {connect: 11s}"},
+        {"host: h", "host: h, timeouts: {handshake: 11s}"},
+        {"host: h", "host: h, timeouts: {auth: 11s}"},
+        {"host: h", "host: h, timeouts: {request: 11s}"},
+        {"host: h", "host: h, timeouts: {stall: 11s}"},
+        {"host: h", "host: h, trace: {mask: 1}"},
+        {"host: h", "host: h, trace: {when: never}"},
+        {"host: h", "host: h, host_key: {check: off}"},
+        {"host: h", "host: h, host_key: {known_hosts: /k}"},
+        {"host: h", "host: h, host_key: {pins: "
+                    "\"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"},
+        {"user: u", "user: v"},
+        {"credential: c", "credential: d"},
+        {"credential: c", "env: c"},
+        {"credential: c", "command: [/c]"},
+        {"{password: {credential: c}}", "{publickey: {key: /k}}"},
+        {"version: 1", "version: 1\ntrace: {mask: 1}"},
+        {"r:\n", "r:\n    enabled: false\n"},
+        {"r:\n", "r:\n    retry: {first: 2s}\n"},
+        {"path: /x", "path: /z"},
+        {"path: /x", "path: /x, exclude: a"},
+        {"path: /x", "path: /x, hidden: true"},
+        {"path: /x", "path: /x, recurse: 1"},
+        {"path: /x", "path: /x, order: size"},
+        {"path: /x", "path: /x, order: -name"},
+        {"path: /x", "path: /x, min_size: 1B"},
+        {"path: /x", "path: /x, max_size: 1G"},
+        {"path: /x", "path: /x, min_age: 1s"},
+        {"path: /x", "path: /x, max_age: 1s"},
+        {"path: /x", "path: /x, poll: 61s"},
+        {"path: /x", "path: /x, cron: \"* * * * *\""},
+        {"path: /x", "path: /x, time_zone: UTC"},
+        {"path: /x", "path: /x, ready: {stable_for: 0}"},
+        {"path: /x", "path: /x, after: delete"},
+        {"path: /x", "path: /x, after: {move: a}"},
+        {"*.xml", "*.csv"},
+        {"path: /y", "path: /w"},
+        {"path: /y", "path: /y, endpoint: a"},
+        {"path: /y", "path: /y, name: \"{name}.x\""},
+        {"path: /y", "path: /y, exists: replace"},
+        {"path: /y", "path: /y, mode: \"0640\""},
+        {"path: /y", "path: /y, mkdir: true"},
+        {"path: /y", "path: /y, verify: none"},
+        {"path: /y", "path: /y, retry: {attempts: 1}"},
+        {"{path: /y}", "{path: /y}, {path: /w}"},
+};
+
 static void test_fingerprint__changes_with_every_setting(void **state)
 {
-	static const char *const cases[][2] = {
-	        {"host: h", "host: i"},
-	        {"host: h", "host: h, port: 23"},
-	        {"host: h", "host: h, connections: 5"},
-	        {"host: h", "host: h, keepalive: 61s"},
-	        {"host: h", "host: h, idle_close: 6m"},
-	        {"host: h", "host: h, timeouts: {connect: 11s}"},
-	        {"host: h", "host: h, timeouts: {handshake: 11s}"},
-	        {"host: h", "host: h, timeouts: {auth: 11s}"},
-	        {"host: h", "host: h, timeouts: {request: 11s}"},
-	        {"host: h", "host: h, timeouts: {stall: 11s}"},
-	        {"host: h", "host: h, trace: {mask: 1}"},
-	        {"host: h", "host: h, trace: {when: never}"},
-	        {"host: h", "host: h, host_key: {check: off}"},
-	        {"host: h", "host: h, host_key: {known_hosts: /k}"},
-	        {"host: h", "host: h, host_key: {pins: "
-	                    "\"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"},
-	        {"user: u", "user: v"},
-	        {"credential: c", "credential: d"},
-	        {"credential: c", "env: c"},
-	        {"credential: c", "command: [/c]"},
-	        {"{password: {credential: c}}", "{publickey: {key: /k}}"},
-	        {"version: 1", "version: 1\ntrace: {mask: 1}"},
-	        {"r:\n", "r:\n    enabled: false\n"},
-	        {"r:\n", "r:\n    retry: {first: 2s}\n"},
-	        {"path: /x", "path: /z"},
-	        {"path: /x", "path: /x, exclude: a"},
-	        {"path: /x", "path: /x, hidden: true"},
-	        {"path: /x", "path: /x, recurse: 1"},
-	        {"path: /x", "path: /x, order: size"},
-	        {"path: /x", "path: /x, order: -name"},
-	        {"path: /x", "path: /x, min_size: 1B"},
-	        {"path: /x", "path: /x, max_size: 1G"},
-	        {"path: /x", "path: /x, min_age: 1s"},
-	        {"path: /x", "path: /x, max_age: 1s"},
-	        {"path: /x", "path: /x, poll: 61s"},
-	        {"path: /x", "path: /x, cron: \"* * * * *\""},
-	        {"path: /x", "path: /x, time_zone: UTC"},
-	        {"path: /x", "path: /x, ready: {stable_for: 0}"},
-	        {"path: /x", "path: /x, after: delete"},
-	        {"path: /x", "path: /x, after: {move: a}"},
-	        {"*.xml", "*.csv"},
-	        {"path: /y", "path: /w"},
-	        {"path: /y", "path: /y, endpoint: a"},
-	        {"path: /y", "path: /y, name: \"{name}.x\""},
-	        {"path: /y", "path: /y, exists: replace"},
-	        {"path: /y", "path: /y, mode: \"0640\""},
-	        {"path: /y", "path: /y, mkdir: true"},
-	        {"path: /y", "path: /y, verify: none"},
-	        {"path: /y", "path: /y, retry: {attempts: 1}"},
-	        {"{path: /y}", "{path: /y}, {path: /w}"},
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		char *text _cleanup_free_ = with(cases[i][0], cases[i][1]);
+	for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+		char *text _cleanup_free_ = with(settings[i][0], settings[i][1]);
 
 		if (!changes(text))
-			fail_msg("no difference: %s", cases[i][1]);
+			fail_msg("no difference: %s", settings[i][1]);
 	}
 }
 
