@@ -1,6 +1,6 @@
 /*
  * What an SFTP server's status means for us: kind, code, and a sentence with the server's own
- *words.
+ * words.
  *
  *	return sftp_err(e, &(struct sftp_failure){"open", path, status, text, text_bytes});
  *	-> "open /out/a.xml: the server says: Permission denied (SSH_FX_PERMISSION_DENIED)"

@@ -21,14 +21,17 @@ static void judge(struct pace *p, double rate, size_t share)
 
 	if (rate > p->best * 1.1) {
 		p->flat = 0;
+		p->paid = p->window;
 	} else if (++p->flat > REST_ROUNDS) {
 		p->flat = 0; /* the line may have changed: try once more */
-		p->best = rate;
+		p->best = 0;
 	}
 	if (rate > p->best)
 		p->best = rate;
 	if (p->flat < FLAT_MOST)
 		next *= 2;
+	else if (next > 2 * (double)p->paid)
+		next = 2 * (double)p->paid; /* what did not pay is given back */
 	if (next > rate && next > PACE_FIRST)
 		next = rate > PACE_FIRST ? rate : PACE_FIRST;
 	if (rate < PACE_FIRST / 2)

@@ -7,9 +7,9 @@
  *		the end. capabilities.atomic_replace tells which it is.
  *
  * FAIL_IF_EXISTS	plain RENAME must fail if the name is taken (draft §6.5), and OpenSSH's does
- *in one step (link, then unlink). Other servers overwrite silently, so they are asked first with
- *LSTAT: one round trip, which leaves a gap too small to close from here. OpenSSH is known by
- *lsetstat@openssh.com and limits@openssh.com, which its own server brought, and is not asked.
+ * in one step (link, then unlink). Other servers overwrite silently, so they are asked first with
+ * LSTAT: one round trip, which leaves a gap too small to close from here. OpenSSH is known by
+ * lsetstat@openssh.com and limits@openssh.com, which its own server brought, and is not asked.
  */
 #include <string.h>
 

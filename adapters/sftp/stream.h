@@ -24,10 +24,10 @@ struct stream_ops {
 	/* Awaits at least one byte; returns bytes read, 0 = the peer ended the stream, or a
 	 * negative kind. */
 	ssize_t (*read)(struct stream *s, void *data, size_t room, const char *label,
-			struct deadline d, struct err *e);
+	                struct deadline d, struct err *e);
 	/* Awaits until all n bytes were taken into the transport (not until they were sent). */
 	int (*write)(struct stream *s, const void *data, size_t n, const char *label,
-		     struct deadline d, struct err *e);
+	             struct deadline d, struct err *e);
 	/* Every running and later call fails at once. */
 	void (*abort)(struct stream *s);
 };

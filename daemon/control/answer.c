@@ -1,6 +1,6 @@
 #include "daemon/control/answer.h"
 
-#include "daemon/base/escape.h"
+#include "daemon/control/shown.h"
 
 void answer_init(struct answer *a, size_t line_bytes)
 {
@@ -62,25 +62,16 @@ int answer_end(struct answer *a, json_t *result, const struct err *failure, stru
 	return r < 0 ? r : flush(a, e);
 }
 
-/* The escaper has a limit of its own, so long texts go through it by pieces that end between
- * characters. */
 json_t *answer_name(const char *raw)
 {
-	enum { PIECE = 200 };
-	size_t left = strlen(raw), n;
-	struct escaped tmp;
-	struct buf all;
+	size_t n = strlen(raw);
+	struct buf shown;
 	json_t *text;
 
-	buf_init(&all, 4 * left + sizeof(tmp.text));
-	for (; left > 0; raw += n, left -= n) {
-		n = left < PIECE ? left : PIECE;
-		for (size_t back = 0; n < left && back < 3 && (raw[n] & 0xC0) == 0x80; back++)
-			n--;
-		(void)buf_add_text(&all, escape(raw, n, tmp.text, sizeof(tmp.text)));
-	}
-	text = json_string(buf_text(&all));
-	buf_release(&all);
+	buf_init(&shown, 4 * n + 1);
+	shown_raw(&shown, raw, n);
+	text = json_string(buf_text(&shown));
+	buf_release(&shown);
 	return text;
 }
 

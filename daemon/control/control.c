@@ -12,7 +12,7 @@ int control_no_route(const char *route, const char *const *names, size_t count, 
 	(void)escape(route, strlen(route), tmp.text, 128);
 	if (nearest)
 		return err_set(e, ERR_OBJECT, "CONTROL-NO-ROUTE", 0,
-		               "there is no route \"%s\"; did you mean %s?", tmp.text, nearest);
+		               "there is no route \"%s\"; did you mean \"%s\"?", tmp.text, nearest);
 	return err_set(e, ERR_OBJECT, "CONTROL-NO-ROUTE", 0,
 	               "there is no route \"%s\"; ferryctl routes lists them", tmp.text);
 }

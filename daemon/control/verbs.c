@@ -53,8 +53,9 @@ static const struct verb *find_verb(const char *name, struct err *e)
 	}
 	nearest = text_nearest(name, names, VERB_COUNT);
 	(void)escape(name, strlen(name), tmp.text, 64);
-	(void)err_set(e, ERR_PROTOCOL, "CONTROL-VERB", 0, "this ferryd knows no verb \"%s\"%s%s",
-	              tmp.text, nearest ? "; did you mean " : "", nearest ? nearest : "");
+	(void)err_set(e, ERR_PROTOCOL, "CONTROL-VERB", 0, "this ferryd knows no verb \"%s\"%s%s%s",
+	              tmp.text, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+	              nearest ? "\"?" : "");
 	return NULL;
 }
 

@@ -173,36 +173,44 @@ static int look(struct lane *lane, struct store_task *found, size_t room, struct
 	return r;
 }
 
-/* How long there is nothing to look for; INT64_MAX: until somebody kicks. */
+static bool wants_look(struct lane *lane)
+{
+	if (lane->next_ms && clock_wall_ms() >= lane->next_ms) {
+		lane->next_ms = 0;
+		lane->more = true;
+	}
+	return lane->more && !is_held(lane) && lane->waiting_count < LANE_QUEUE / 2;
+}
+
+/* How long there is nothing to do; INT64_MAX: until the end of a task, or somebody, kicks. */
 static int64_t idle_ms(const struct lane *lane)
 {
-	int64_t held = lane->hold_until_ms - clock_mono_ms(), due;
+	int64_t left;
 
-	if (held > 0)
-		return lane->hold_until_ms == INT64_MAX ? INT64_MAX : held;
+	if (lane->is_stopping || lane->hold_until_ms == INT64_MAX)
+		return INT64_MAX;
+	if (is_held(lane))
+		return lane->hold_until_ms - clock_mono_ms();
 	if (lane->more && !lane->waiting_count)
 		return 0;
 	if (!lane->next_ms)
 		return INT64_MAX;
-	due = lane->next_ms - clock_wall_ms();
-	return due < 0 ? 0 : due;
+	left = lane->next_ms - clock_wall_ms();
+	return left < 0 ? 0 : left;
 }
 
-static bool has_reason_to_wait(const struct lane *lane)
-{
-	return !lane->is_stopping && lane->hold_until_ms != INT64_MAX &&
-	       (lane->next_ms || clock_mono_ms() < lane->hold_until_ms);
-}
-
-static void wait_for_work(struct lane *lane)
+/* 0 = look again now; the wall clock may jump, so no wait is long. */
+static bool wait_for_work(struct lane *lane)
 {
 	int64_t ms = idle_ms(lane);
 	struct err e;
 
-	if (ms > 60000)
-		ms = 60000; /* the wall clock may jump */
+	if (ms == INT64_MAX)
+		return false;
 	if (ms > 0)
-		(void)signal_wait(&lane->changed, "next attempt", deadline_in(ms), &e);
+		(void)signal_wait(&lane->changed, "next attempt",
+		                  deadline_in(ms < 60000 ? ms : 60000), &e);
+	return !fiber_is_canceled();
 }
 
 static void look_fiber(void *arg)
@@ -213,21 +221,17 @@ static void look_fiber(void *arg)
 	struct err e;
 
 	do {
-		lane->is_looking = true; /* a kick from here on is not lost */
-		if (clock_mono_ms() >= lane->hold_until_ms)
+		if (!is_held(lane))
 			lane->hold_until_ms = 0;
 		start_waiting(lane);
-		if (!is_held(lane) && lane->waiting_count < LANE_QUEUE / 2 &&
-		    look(lane, found, room, &e) < 0) {
+		if (wants_look(lane) && look(lane, found, room, &e) < 0) {
 			log_error("the store cannot tell what is to be done",
 			          "route=%s code=%s error=\"%s\"", lane->plan.route, e.code,
 			          e.message);
+			lane->more = true;
 			lane_hold(lane, 5000);
 		}
-		if (has_reason_to_wait(lane))
-			wait_for_work(lane);
-	} while (!fiber_is_canceled() && (has_reason_to_wait(lane) ||
-	                                  (lane->more && !lane->waiting_count && !is_held(lane))));
+	} while (wait_for_work(lane));
 	lane->is_looking = false;
 	free(found);
 }
@@ -237,7 +241,7 @@ void lane_kick(struct lane *lane)
 	if (lane->is_stopping)
 		return;
 	if (lane->is_looking) {
-		signal_raise(&lane->changed);
+		signal_raise(&lane->changed); /* or it is not waiting, and looks again */
 		return;
 	}
 	lane->is_looking = true;

@@ -19,7 +19,9 @@
  * A job is one version of one source file: (route, path, size, mtime, identity). Its row is also
  * the ledger entry that keeps the version from being taken again, as long as it may still be at
  * the source (at_source). All states and legal steps: schema/README.md; a step that is not legal
- * is ERR_BUG "STORE-STEP" and changes nothing.
+ * is ERR_BUG "STORE-STEP" and changes nothing. Where the operator held or canceled the job while it
+ * was worked on, the next step is refused with ERR_CANCELED "STORE-STOPPED" instead: let go of it;
+ * but what has become a fact (delivered, source done) is still recorded.
  */
 #pragma once
 #include <stdbool.h>
@@ -32,22 +34,22 @@
 struct store;
 
 /*	  enum	      word (in the database and for the operator)  final? */
-#define JOB_STATES(X)                                                                             \
-	X(JOB_CLAIMED, "claimed", 0)	     /* recorded; being fetched */                        \
-	X(JOB_STORED, "stored", 0)	     /* ours, on disk; being delivered */                 \
-	X(JOB_DELIVERED, "delivered", 0)     /* all destinations have it; source not settled */   \
-	X(JOB_DONE, "done", 1)		     /* source settled (or kept) */                       \
-	X(JOB_HELD, "held", 0)		     /* gave up; waits for the operator; nothing lost */  \
-	X(JOB_SKIPPED, "skipped", 1)	     /* needs nothing: vanished, policy skip */           \
+#define JOB_STATES(X)                                                                              \
+	X(JOB_CLAIMED, "claimed", 0)         /* recorded; being fetched */                         \
+	X(JOB_STORED, "stored", 0)           /* ours, on disk; being delivered */                  \
+	X(JOB_DELIVERED, "delivered", 0)     /* all destinations have it; source not settled */    \
+	X(JOB_DONE, "done", 1)               /* source settled (or kept) */                        \
+	X(JOB_HELD, "held", 0)               /* gave up; waits for the operator; nothing lost */   \
+	X(JOB_SKIPPED, "skipped", 1)         /* needs nothing: vanished, policy skip */            \
 	X(JOB_QUARANTINED, "quarantined", 1) /* refused (name gate, limits); left at the source */ \
-	X(JOB_CANCELED, "canceled", 1)	     /* by the operator */
+	X(JOB_CANCELED, "canceled", 1)       /* by the operator */
 
-#define DELIVERY_STATES(X)                                                                        \
-	X(DELIVERY_SENDING, "sending", 0)    /* to be sent; a temp file may exist there */        \
-	X(DELIVERY_RENAMING, "renaming", 0)  /* temp complete; final name may exist */            \
-	X(DELIVERY_DONE, "delivered", 1)                                                          \
-	X(DELIVERY_SKIPPED, "skipped", 1)    /* exists: skip */                                   \
-	X(DELIVERY_HELD, "held", 0)	     /* gave up; waits for the operator */                \
+#define DELIVERY_STATES(X)                                                                \
+	X(DELIVERY_SENDING, "sending", 0)   /* to be sent; a temp file may exist there */ \
+	X(DELIVERY_RENAMING, "renaming", 0) /* temp complete; final name may exist */     \
+	X(DELIVERY_DONE, "delivered", 1)                                                  \
+	X(DELIVERY_SKIPPED, "skipped", 1) /* exists: skip */                              \
+	X(DELIVERY_HELD, "held", 0)       /* gave up; waits for the operator */           \
 	X(DELIVERY_CANCELED, "canceled", 1)
 
 #define STORE_ENUM(id, word, final) id,
@@ -59,15 +61,17 @@ const char *job_state_name(enum job_state s);
 const char *delivery_state_name(enum delivery_state s);
 int job_state_parse(const char *word); /* -1: no such state */
 
-/* ---- life ------------------------------------------------------------------------------------- */
+/* ---- life -------------------------------------------------------------------------------------
+ */
 
 /* Creates state_dir/ferryd.db (0600) where missing, takes state_dir/lock, migrates from the
  * embedded schema, sets the hardening pragmas, quick_checks, starts the thread. */
 int store_open(const char *state_dir, struct store **out, struct err *e);
-void store_close(struct store *s); /* answers what is queued, checkpoints, joins */
+void store_close(struct store *s);              /* answers what is queued, checkpoints, joins */
 int64_t store_silent_ms(const struct store *s); /* any thread: since its thread last answered */
 
-/* ---- claiming --------------------------------------------------------------------------------- */
+/* ---- claiming ---------------------------------------------------------------------------------
+ */
 
 struct store_file {
 	const void *path; /* relative to the route's source directory; bytes */
@@ -80,15 +84,16 @@ struct store_file {
 /* is_new[i]: no live ledger row for that version, nor one that was settled at or after
  * listed_at_ms (wall; a listing older than our own delete must not bring the file back). */
 int store_unknown(struct store *s, const char *route, const struct store_file *files, size_t n,
-		  int64_t listed_at_ms, bool *is_new, struct err *e);
+                  int64_t listed_at_ms, bool *is_new, struct err *e);
 /* One transaction: a job `claimed` for each file that is new; ids[i] its job id, 0 if not new. */
 int store_claim(struct store *s, const char *route, const struct store_file *files, size_t n,
-		int64_t listed_at_ms, int64_t *ids, struct err *e);
+                int64_t listed_at_ms, int64_t *ids, struct err *e);
 /* A file that will not be taken: a row `quarantined` with its reason, once per version. */
 int store_quarantine(struct store *s, const char *route, const struct store_file *file,
-		     const char *code, const char *sentence, bool *first_time, struct err *e);
+                     const char *code, const char *sentence, bool *first_time, struct err *e);
 
-/* ---- steps of a job --------------------------------------------------------------------------- */
+/* ---- steps of a job ---------------------------------------------------------------------------
+ */
 
 enum { STORE_CODE_BYTES = 48, STORE_TEXT_BYTES = 768 };
 
@@ -98,7 +103,7 @@ struct store_failure {
 };
 
 struct store_new_delivery {
-	const char *dest;	/* route_dest.id */
+	const char *dest;       /* route_dest.id */
 	const void *final_name; /* expanded template, bytes */
 	size_t final_bytes;
 };
@@ -106,16 +111,21 @@ struct store_new_delivery {
 /* claimed -> stored: THE acknowledgement. sha256 NULL when it becomes known on delivery (a claimed
  * local file). Creates the deliveries in `sending`; ids[] receives their ids. */
 int store_stored(struct store *s, int64_t job, uint64_t size, const unsigned char *sha256,
-		 const struct store_new_delivery *to, size_t n, int64_t *ids, struct err *e);
+                 const struct store_new_delivery *to, size_t n, int64_t *ids, struct err *e);
 /* claimed stays claimed with next_at, or becomes held. attempts + 1. */
 int store_fetch_failed(struct store *s, int64_t job, const struct store_failure *f, struct err *e);
 /* claimed -> skipped (the source vanished or changed before we had it; it will be listed anew). */
 int store_skipped(struct store *s, int64_t job, const char *code, const char *sentence,
-		  bool still_at_source, struct err *e);
+                  bool still_at_source, struct err *e);
 
-/* sending -> renaming; records digest and verification. */
+/* sending -> renaming; records digest and verification. Again from `renaming` when another final
+ * name was chosen. sha256 NULL: as known from store_stored. */
 int store_renaming(struct store *s, int64_t delivery, int verification, const unsigned char *sha256,
-		   const void *final_name, size_t final_bytes, struct err *e);
+                   const void *final_name, size_t final_bytes, struct err *e);
+/* renaming -> sending: it was looked, and the file must be sent again. To be committed before
+ * anything is written under the temporary name: a crash in the middle of that must not find
+ * `renaming` and take a half-written file for a complete one. */
+int store_resend(struct store *s, int64_t delivery, struct err *e);
 /* sending|renaming -> delivered or skipped. inferred: decided after a crash by the table, flagged.
  * When it was the job's last open delivery the job becomes `delivered` (settle) or, where
  * settle_source is false, `done`, in the same transaction; *job_complete tells. */
@@ -126,18 +136,24 @@ struct store_delivered {
 	const char *note; /* NULL or a sentence for the record */
 };
 int store_delivered(struct store *s, int64_t delivery, const struct store_delivered *how,
-		    bool *job_complete, struct err *e);
-/* Back to sending with next_at, or held. attempts + 1. */
+                    bool *job_complete, struct err *e);
+/* Waits until next_at, or held; attempts + 1. From `sending`: back to sending. From `renaming`: a
+ * failure that leaves open whether the rename happened (every kind but POLICY, INTEGRITY, LOCAL:
+ * a lost reply, a directory that cannot be read, a login that is refused) stays `renaming`, so that
+ * the next attempt, or the one after the operator's retry, looks before it sends; the others are
+ * answers and go back to sending. When a job has no delivery left that would be tried, but held
+ * ones, it becomes held itself: what waits for the operator is then one list. */
 int store_delivery_failed(struct store *s, int64_t delivery, const struct store_failure *f,
-			  struct err *e);
+                          struct err *e);
 
 /* delivered -> done. at_source: whether this version may still be there (kept, or newer version
  * found in its place). note as above. */
 int store_source_done(struct store *s, int64_t job, bool at_source, const char *note,
-		      struct err *e);
+                      struct err *e);
 int store_settle_failed(struct store *s, int64_t job, const struct store_failure *f, struct err *e);
 
-/* ---- what is to be done: the queue is the database -------------------------------------------- */
+/* ---- what is to be done: the queue is the database --------------------------------------------
+ */
 
 struct store_job {
 	int64_t id;
@@ -176,16 +192,17 @@ enum store_queue { QUEUE_FETCH, QUEUE_DELIVER, QUEUE_SETTLE };
 /* Open tasks of a queue with next_at <= now, oldest first, at most `room`; dest only for DELIVER.
  * *next_at_ms: when the earliest not yet due one becomes due, 0 = none. `out` is the caller's. */
 int store_due(struct store *s, enum store_queue q, const char *route, const char *dest,
-	      int64_t now_ms, struct store_task *out, size_t room, size_t *count,
-	      int64_t *next_at_ms, struct err *e);
+              int64_t now_ms, struct store_task *out, size_t room, size_t *count,
+              int64_t *next_at_ms, struct err *e);
 
-/* ---- operator --------------------------------------------------------------------------------- */
+/* ---- operator ---------------------------------------------------------------------------------
+ */
 
 struct store_filter {
-	const char *route;  /* NULL = all */
-	int state;	    /* enum job_state, -1 = all */
-	int64_t before_id;  /* keyset page, newest first; 0 = from the newest */
-	size_t limit;	    /* 1..1000 */
+	const char *route; /* NULL = all */
+	int state;         /* enum job_state, -1 = all */
+	int64_t before_id; /* keyset page, newest first; 0 = from the newest */
+	size_t limit;      /* 1..1000 */
 };
 
 struct store_job_info {
@@ -202,17 +219,20 @@ struct store_event {
 };
 
 int store_jobs(struct store *s, const struct store_filter *f, struct store_job_info *out,
-	       size_t *count, struct err *e);
+               size_t *count, struct err *e);
 /* Arrays are malloc'ed; the caller frees. */
 int store_show(struct store *s, int64_t job, struct store_job_info *out,
-	       struct store_delivery **deliveries, size_t *delivery_count,
-	       struct store_event **events, size_t *event_count, struct err *e);
+               struct store_delivery **deliveries, size_t *delivery_count,
+               struct store_event **events, size_t *event_count, struct err *e);
 /* counts[JOB_STATE_COUNT] per route, whole table when route is NULL. */
 int store_counts(struct store *s, const char *route, int64_t *counts, struct err *e);
 
 /* held (and waiting for a retry) -> due now, job and deliveries, attempts 0. */
 int store_retry(struct store *s, int64_t job, struct err *e);
+/* claimed, stored, delivered -> held, with its open deliveries; retry lets it go on from there. */
 int store_hold(struct store *s, int64_t job, struct err *e);
+/* Open deliveries and the job -> canceled; one that was delivered everywhere -> done. Either way
+ * the source is left alone and this version is not taken again. */
 int store_cancel(struct store *s, int64_t job, struct err *e);
 /* Everything of a route that waits for its next attempt becomes due now. */
 int store_wake(struct store *s, const char *route, struct err *e);
@@ -220,5 +240,7 @@ int store_wake(struct store *s, const char *route, struct err *e);
 int store_pause(struct store *s, const char *route, bool paused, struct err *e);
 int store_is_paused(struct store *s, const char *route, bool *paused, struct err *e);
 
-/* For recovery of the spool: is this job id known, and does it still need its spool file? */
+/* For recovery of the spool: is this job id known, and does it still need its spool file? True
+ * until the job is final. (A claimed local file of a canceled job is the source itself: put it
+ * back.) */
 int store_needs_spool(struct store *s, int64_t job, bool *needed, struct err *e);

@@ -1,0 +1,328 @@
+#include "adapters/diagnosis.h"
+
+#include "daemon/base/escape.h"
+
+/* Enough of a text for a message that has to hold others too. */
+enum { SHORT_ROOM = 120, LIST_ROOM = 200 };
+
+static const char *shown(const char *text, char *out, size_t room)
+{
+	return text && *text ? escape(text, strlen(text), out, room) : "(unknown)";
+}
+
+/* ---- before there is a connection worth the name -----------------------------------------------
+ */
+
+static bool holds(const char *data, size_t n, const char *word)
+{
+	return memmem(data, n, word, strlen(word)) != NULL;
+}
+
+/* OpenSSH writes one of these lines in clear and hangs up (MaxStartups, PerSourcePenalties). */
+static bool is_refusal(const char *p, size_t n)
+{
+	static const char *const words[] = {
+	        "Not allowed at this time", "Exceeded MaxStartups", "Too many connections",
+	        "too many connections",     "Too many users",       "Connection refused",
+	        "refused connect",          "try again later",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (holds(p, n, words[i]))
+			return true;
+	return false;
+}
+
+static bool is_tls(const unsigned char *p, size_t n)
+{
+	return n >= 3 && p[0] >= 0x14 && p[0] <= 0x17 && p[1] == 3 && p[2] <= 4;
+}
+
+/* "220 ready" or "421-go away" */
+static bool is_ftp(const char *p, size_t n)
+{
+	return n >= 4 &&
+	       (memcmp(p, "220", 3) == 0 || memcmp(p, "421", 3) == 0 || memcmp(p, "120", 3) == 0) &&
+	       (p[3] == ' ' || p[3] == '-');
+}
+
+static int refused_in_words(const char *seen, struct err *e)
+{
+	return err_set(e, ERR_BUSY, "SSH-BANNER-REFUSED", 0,
+	               "the server refused the connection before the login: \"%s\". Either it has "
+	               "too many unfinished logins (MaxStartups), or it punishes our address for "
+	               "earlier failed logins (PerSourcePenalties). It will be tried again later; "
+	               "if it stays, ask the partner to unblock our address",
+	               seen);
+}
+
+static int hung_up(struct err *e)
+{
+	return err_set(e, ERR_BUSY, "SSH-BANNER-REFUSED", 0,
+	               "the server closed the connection without a word. Usual causes: our address "
+	               "is not allowed there (ask the partner), too many connections at once "
+	               "(lower `connections:`), or a load balancer without a server behind it");
+}
+
+static int not_ssh(enum err_kind kind, const char *what, const char *cure, const char *seen,
+                   struct err *e)
+{
+	return err_set(e, kind, "SSH-NOT-SSH", 0,
+	               "this is not an SSH server: %s answers on this port (\"%s\"). %s", what,
+	               seen, cure);
+}
+
+int diagnosis_not_ssh(const void *first, size_t n, struct err *e)
+{
+	const char *p = first;
+	char text[SHORT_ROOM];
+	const char *seen;
+
+	if (!n)
+		return hung_up(e);
+	seen = escape(p, n, text, sizeof(text));
+	if (is_refusal(p, n))
+		return refused_in_words(seen, e);
+	if (is_tls(first, n))
+		return not_ssh(ERR_CONFIG, "a TLS service",
+		               "For implicit FTPS use protocol: ftps; else correct `port:`", seen,
+		               e);
+	if (is_ftp(p, n))
+		return not_ssh(ERR_CONFIG, "an FTP server",
+		               "Use protocol: ftps (or ftp), or correct `port:` (SFTP is mostly on "
+		               "22)",
+		               seen, e);
+	if (n >= 5 && (memcmp(p, "HTTP/", 5) == 0 || holds(p, n, "<html") || holds(p, n, "<HTML")))
+		return not_ssh(ERR_CONFIG, "a web server",
+		               "Correct `host:` or `port:` (a proxy in between may answer, too)",
+		               seen, e);
+	return not_ssh(ERR_PROTOCOL, "something else",
+	               "Correct `host:` or `port:`, or ask the partner which service listens there",
+	               seen, e);
+}
+
+int diagnosis_silence(int64_t waited_ms, struct err *e)
+{
+	return err_set(e, ERR_NETWORK, "SSH-BANNER-TIMEOUT", 0,
+	               "connected, but the server said nothing within %.1f s. Usual causes: a "
+	               "firewall or load balancer that accepts for a dead server, an overloaded "
+	               "server, or an implicit FTPS port (then use protocol: ftps)",
+	               (double)waited_ms / 1000.0);
+}
+
+int diagnosis_flood(size_t lines, size_t bytes, const void *first, size_t n, struct err *e)
+{
+	char text[SHORT_ROOM];
+
+	return err_set(e, ERR_PROTOCOL, "SSH-BANNER-FLOOD", 0,
+	               "the server sent %zu lines (%zu bytes) before a login was possible and was "
+	               "cut off; it began with \"%s\". This is no working SSH server: check "
+	               "`host:` and `port:`, then ask the partner",
+	               lines, bytes, escape(first, n, text, sizeof(text)));
+}
+
+/* ---- key exchange
+ * --------------------------------------------------------------------------------- */
+
+static const char *algorithm_cure(const struct diagnosis_algorithms *a)
+{
+	switch (a->which) {
+	case DIAGNOSIS_HOST_KEY:
+		if (a->theirs && strstr(a->theirs, "rsa-sha2") && a->ours &&
+		    !strstr(a->ours, "rsa-sha2"))
+			return "Its host key is RSA with SHA-2, which libssh2 before 1.11 cannot "
+			       "check: ask the partner to add an Ed25519 or ECDSA host key, or "
+			       "run ferryd with libssh2 1.11.1 (Debian 13)";
+		return "Ask the partner to add an Ed25519 or ECDSA host key";
+	case DIAGNOSIS_CIPHER:
+		return "Ask the partner to allow aes128-ctr or aes256-ctr, or run ferryd with "
+		       "libssh2 1.11.1, which has AES-GCM";
+	case DIAGNOSIS_MAC:
+		return "Ask the partner to allow hmac-sha2-256 or hmac-sha2-512, or run ferryd "
+		       "with "
+		       "libssh2 1.11.1, which has the -etm forms";
+	case DIAGNOSIS_KEX:
+		return "Ask the partner to allow curve25519-sha256 or "
+		       "diffie-hellman-group14-sha256";
+	case DIAGNOSIS_COMPRESSION:
+		break;
+	}
+	return "Ask the partner to allow connections without compression";
+}
+
+int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
+{
+	static const struct {
+		const char *code, *words;
+	} lists[] = {
+	        [DIAGNOSIS_KEX] = {"SSH-KEX-NO-KEX", "key exchange method"},
+	        [DIAGNOSIS_HOST_KEY] = {"SSH-KEX-NO-HOSTKEY", "host key algorithm"},
+	        [DIAGNOSIS_CIPHER] = {"SSH-KEX-NO-CIPHER", "cipher"},
+	        [DIAGNOSIS_MAC] = {"SSH-KEX-NO-MAC", "MAC"},
+	        [DIAGNOSIS_COMPRESSION] = {"SSH-KEX-NO-COMPRESSION", "compression"},
+	};
+	char ours[LIST_ROOM], theirs[LIST_ROOM], server[64];
+
+	return err_set(e, ERR_CONFIG, lists[a->which].code, 0,
+	               "no common %s. %s; the server (%s) offers: %s; we (%s) offer: %s",
+	               lists[a->which].words, algorithm_cure(a),
+	               shown(a->server, server, sizeof(server)),
+	               shown(a->theirs, theirs, sizeof(theirs)), a->library,
+	               shown(a->ours, ours, sizeof(ours)));
+}
+
+/* ---- host key
+ * --------------------------------------------------------------------------------------- */
+
+/* "/etc/ferryd/known_hosts:12" or "`pins:` of this endpoint" */
+static const char *record_place(const struct diagnosis_host_key *k, char *out, size_t room)
+{
+	char file[SHORT_ROOM];
+
+	if (!k->file)
+		return "`pins:` of this endpoint";
+	if (k->line)
+		(void)snprintf(out, room, "%s:%zu", shown(k->file, file, sizeof(file)), k->line);
+	else
+		(void)snprintf(out, room, "%s", shown(k->file, file, sizeof(file)));
+	return out;
+}
+
+int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e)
+{
+	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];
+
+	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-UNKNOWN", 0,
+	               "the host key of %s port %d is not known: %s %s. Nothing was sent. Compare "
+	               "this fingerprint with the partner (telephone, or mail to a known address); "
+	               "if it is theirs, add it to `host_key: {pins: [...]}` of this endpoint, or "
+	               "the line given in the trace to %s",
+	               shown(k->host, host, sizeof(host)), k->port,
+	               shown(k->type, type, sizeof(type)), k->fingerprint,
+	               k->file ? record_place(k, place, sizeof(place)) : "a known_hosts file");
+}
+
+int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e)
+{
+	char host[SHORT_ROOM], type[64], known[64], place[SHORT_ROOM + 24];
+
+	return err_set(
+	        e, ERR_TRUST, "SSH-HOSTKEY-CHANGED", 0,
+	        "the host key of %s port %d is not the one on record: it shows %s %s, %s "
+	        "has %s%s%s. Nothing was sent. Either the partner replaced the server or its "
+	        "key, or somebody stands in between: ask the partner for the fingerprint "
+	        "(telephone, or mail to a known address) before you replace the record",
+	        shown(k->host, host, sizeof(host)), k->port, shown(k->type, type, sizeof(type)),
+	        k->fingerprint, record_place(k, place, sizeof(place)),
+	        k->known_type ? shown(k->known_type, known, sizeof(known)) : "",
+	        k->known_type ? " " : "",
+	        k->known_fingerprint ? k->known_fingerprint : "(unknown)");
+}
+
+int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e)
+{
+	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];
+
+	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-REVOKED", 0,
+	               "the host key of %s port %d is revoked: %s %s is marked @revoked at %s. "
+	               "Nothing was sent. Whoever holds that key must not be trusted: ask the "
+	               "partner for their new key",
+	               shown(k->host, host, sizeof(host)), k->port,
+	               shown(k->type, type, sizeof(type)), k->fingerprint,
+	               record_place(k, place, sizeof(place)));
+}
+
+/* ---- login
+ * -------------------------------------------------------------------------------------------- */
+
+static const char *login_cure(const struct diagnosis_login *l)
+{
+	if (l->rsa_sha1)
+		return "The key is RSA, which this libssh2 can only sign with SHA-1; servers since "
+		       "OpenSSH 8.8 refuse that: use an Ed25519 or ECDSA key, or libssh2 1.11.1";
+	if (strstr(l->tried, "publickey"))
+		return "Check with the partner that this key (by its fingerprint) is installed for "
+		       "this user";
+	return "Check user name and password with the partner; the account may be locked or "
+	       "expired";
+}
+
+int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
+{
+	char user[SHORT_ROOM], tried[LIST_ROOM + 64], offered[SHORT_ROOM];
+	const char *u = shown(l->user, user, sizeof(user));
+	const char *t = shown(l->tried, tried, sizeof(tried));
+	const char *o = shown(l->offered, offered, sizeof(offered));
+
+	if (l->partial)
+		return err_set(e, ERR_AUTH, "SSH-AUTH-PARTIAL", 0,
+		               "the server accepted a part of the login of user %s but wants more: "
+		               "%s. Tried: %s. Add the missing method to `auth:` of this endpoint",
+		               u, o, t);
+	return err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", 0,
+	               "the server refused the login of user %s. Tried: %s. The server accepts: "
+	               "%s. %s",
+	               u, t, o, login_cure(l));
+}
+
+/* ---- any time
+ * -------------------------------------------------------------------------------------------- */
+
+static int lost_by_word(const struct diagnosis_loss *l, const char *text, struct err *e)
+{
+	/* OpenSSH counts keys and passwords together: MaxAuthTries */
+	if (strstr(text, "Too many authentication failures"))
+		return err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", (int)l->disconnect_code,
+		               "the server ended the login: \"%s\". It has refused what `auth:` "
+		               "of this endpoint offers; check user, key and password",
+		               text);
+	if (is_refusal(text, strlen(text)))
+		return refused_in_words(text, e);
+	return err_set(e, ERR_NETWORK, "SSH-LOST", (int)l->disconnect_code,
+	               "the server ended the connection during %s: \"%s\" (reason %u)", l->where,
+	               text, l->disconnect_code);
+}
+
+int diagnosis_lost(const struct diagnosis_loss *l, struct err *e)
+{
+	char text[LIST_ROOM], server[SHORT_ROOM], words[SHORT_ROOM];
+
+	if (l->disconnect_code)
+		return lost_by_word(l, shown(l->disconnect_text, text, sizeof(text)), e);
+	return err_set(e, ERR_NETWORK, "SSH-LOST", l->native,
+	               "the connection ended during %s: %s (server: %s). Where it repeats, the "
+	               "server's log tells the reason",
+	               l->where, shown(l->words, words, sizeof(words)),
+	               shown(l->server, server, sizeof(server)));
+}
+
+int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,
+                      struct err *e)
+{
+	return err_set(e, ERR_NETWORK, code, 0,
+	               "%s was not finished within %.1f s. The server or the network is slow or "
+	               "stuck; where that is normal for this partner raise `timeouts: {%s: ...}`",
+	               where, (double)waited_ms / 1000.0, setting);
+}
+
+int diagnosis_no_subsystem(const char *user, const char *name, struct err *e)
+{
+	char u[SHORT_ROOM], n[64];
+
+	return err_set(e, ERR_CONFIG, "SSH-NO-SFTP", 0,
+	               "the login of user %s works, but the server refuses the subsystem \"%s\". "
+	               "Ask the partner to enable SFTP for this account (it may be limited to a "
+	               "shell, to SCP or to another service)",
+	               shown(user, u, sizeof(u)), shown(name, n, sizeof(n)));
+}
+
+int diagnosis_no_channel(const char *user, const char *words, int native, struct err *e)
+{
+	char u[SHORT_ROOM], w[SHORT_ROOM];
+
+	return err_set(e, ERR_BUSY, "SSH-CHANNEL-REFUSED", native,
+	               "the login of user %s works, but the server opens no session: %s. The "
+	               "account may be limited to tunnels, or have too many sessions open "
+	               "(MaxSessions; lower `connections:`)",
+	               shown(user, u, sizeof(u)), shown(words, w, sizeof(w)));
+}

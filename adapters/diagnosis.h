@@ -1,0 +1,100 @@
+/*
+ * From evidence to cause and cure: what an operator reads at night.
+ *
+ * Each function takes what was seen (first bytes, algorithm lists, fingerprints, the words of the
+ * peer) and fills an err with a stable code and a message that says what happened, why that
+ * usually is, and what to do. They return the kind, so that failing reads
+ *
+ *	return diagnosis_not_ssh(first, n, e);
+ *
+ * Texts from outside are given raw and are escaped and cut here. NULL texts mean "not known".
+ * Pure.
+ */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "daemon/base/err.h"
+
+/* ---- before there is a connection worth the name -----------------------------------------------
+ */
+
+/* What came where an SSH identification should be: SSH-NOT-SSH, or SSH-BANNER-REFUSED when it is a
+ * refusal in words, or no byte at all before the peer hung up. */
+int diagnosis_not_ssh(const void *first, size_t n, struct err *e);
+/* Connected, but not a byte within the time: SSH-BANNER-TIMEOUT. */
+int diagnosis_silence(int64_t waited_ms, struct err *e);
+/* Lines without end, or more bytes than a login can need: SSH-BANNER-FLOOD. */
+int diagnosis_flood(size_t lines, size_t bytes, const void *first, size_t n, struct err *e);
+
+/* ---- key exchange
+ * --------------------------------------------------------------------------------- */
+
+enum diagnosis_list {
+	DIAGNOSIS_KEX,
+	DIAGNOSIS_HOST_KEY,
+	DIAGNOSIS_CIPHER,
+	DIAGNOSIS_MAC,
+	DIAGNOSIS_COMPRESSION
+};
+
+struct diagnosis_algorithms {
+	enum diagnosis_list which; /* the list without a common name */
+	const char *ours, *theirs;
+	const char *server;  /* its identification */
+	const char *library; /* "libssh2 1.10.0" */
+};
+/* SSH-KEX-NO-KEX, -NO-HOSTKEY, -NO-CIPHER, -NO-MAC, -NO-COMPRESSION. */
+int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e);
+
+/* ---- host key
+ * --------------------------------------------------------------------------------------- */
+
+struct diagnosis_host_key {
+	const char *host;
+	int port;
+	const char *type, *fingerprint;             /* of the key presented */
+	const char *known_type, *known_fingerprint; /* of the record that decided */
+	const char *file; /* known_hosts file, NULL: pins: of the endpoint */
+	size_t line;
+};
+int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e);
+int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e);
+int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e);
+
+/* ---- login
+ * -------------------------------------------------------------------------------------------- */
+
+struct diagnosis_login {
+	const char *user;
+	const char *tried; /* "publickey (ssh-ed25519 SHA256:…) refused, password not offered" */
+	const char *offered; /* methods the server names, comma list */
+	bool partial;        /* something was accepted, and the server wants more */
+	bool rsa_sha1;       /* an RSA key was tried with a library that can only do SHA-1 */
+	const char *library;
+};
+/* SSH-AUTH-REFUSED or, when the server wants more than is configured, SSH-AUTH-PARTIAL. */
+int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e);
+
+/* ---- any time
+ * -------------------------------------------------------------------------------------------- */
+
+struct diagnosis_loss {
+	const char *where;        /* "key exchange", "authentication" … */
+	const char *server;       /* its identification */
+	unsigned disconnect_code; /* RFC 4253 §11.1, 0 = no such message */
+	const char *disconnect_text;
+	const char *words; /* of the library or the system */
+	int native;
+};
+/* The connection ended while something was under way: SSH-LOST; SSH-BANNER-REFUSED or
+ * SSH-AUTH-REFUSED when the server's last words say so. */
+int diagnosis_lost(const struct diagnosis_loss *l, struct err *e);
+/* A phase took too long: SSH-KEX-TIMEOUT … by `code`. */
+int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,
+                      struct err *e);
+
+/* Subsystem refused: SSH-NO-SFTP; session channel refused: SSH-CHANNEL-REFUSED. */
+int diagnosis_no_subsystem(const char *user, const char *name, struct err *e);
+int diagnosis_no_channel(const char *user, const char *words, int native, struct err *e);

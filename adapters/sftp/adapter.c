@@ -1,0 +1,143 @@
+/*
+ * The SFTP row of the adapter table: a session, its "sftp" subsystem, a client on it.
+ */
+#include "adapters/adapter.h"
+
+#include "adapters/sftp/client.h"
+#include "adapters/sftp/files.h"
+#include "adapters/sftp/session.h"
+#include "config/config.h"
+#include "daemon/base/mem.h"
+
+/* OpenSSH's server works one request at a time; so many files keep it busy at any distance. */
+enum { FILES_AT_ONCE = 64 };
+
+struct connection {
+	struct session *session;
+	struct sftp_client *client;
+	struct capabilities capabilities;
+};
+
+static int start_client(struct connection *c, const struct endpoint_config *endpoint,
+                        struct trace *trace, struct err *e)
+{
+	const struct sftp_settings settings = {
+	        .request_ms = endpoint->timeouts.request_ms,
+	        .stall_ms = endpoint->timeouts.stall_ms,
+	        .trace = trace,
+	};
+	struct stream *stream;
+	int r = session_open_subsystem(c->session, "sftp", &stream, e);
+
+	return r < 0 ? r : sftp_client_open(stream, &settings, &c->client, e);
+}
+
+static void close_connection(struct connection *c)
+{
+	if (!c)
+		return;
+	sftp_client_close(c->client); /* first: its fibers are inside calls on the session */
+	session_close(c->session);
+	free(c);
+}
+
+static int connect_endpoint(const struct endpoint_config *endpoint, struct trace *trace,
+                            struct connection **out, struct err *e)
+{
+	struct connection *c = mem_new_of(struct connection);
+	int r = session_open(endpoint, trace, &c->session, e);
+
+	if (r == 0)
+		r = start_client(c, endpoint, trace, e);
+	if (r < 0) {
+		close_connection(c);
+		return r;
+	}
+	*out = c;
+	return 0;
+}
+
+static void abort_connection(struct connection *c)
+{
+	sftp_client_abort(c->client);
+	session_abort(c->session);
+}
+
+static bool is_connection_alive(const struct connection *c)
+{
+	return sftp_client_is_alive(c->client) && session_is_alive(c->session);
+}
+
+/* Asked anew each time: a server may turn out not to have what it offered. */
+static const struct capabilities *capabilities(const struct connection *c)
+{
+	struct connection *mine = (struct connection *)(uintptr_t)c;
+
+	mine->capabilities = (struct capabilities){
+	        .concurrent_operations = FILES_AT_ONCE,
+	        .atomic_replace = sftp_client_offers(c->client, SFTP_EXT_POSIX_RENAME),
+	        .exact_mtime = true,
+	        .remote_sync = sftp_client_offers(c->client, SFTP_EXT_FSYNC),
+	};
+	return &c->capabilities;
+}
+
+static int ping(struct connection *c, struct err *e)
+{
+	return sftp_ping(c->client, e);
+}
+
+static int list(struct connection *c, const char *path, const struct list_limits *limits,
+                list_fn *each, void *arg, struct err *e)
+{
+	return sftp_list(c->client, path, limits, each, arg, e);
+}
+
+static int stat_path(struct connection *c, const char *path, struct entry *out, struct err *e)
+{
+	return sftp_stat(c->client, path, out, e);
+}
+
+static int get(struct connection *c, const char *path, const struct get_options *o, struct err *e)
+{
+	return sftp_get(c->client, path, o, e);
+}
+
+static int put(struct connection *c, const char *path, const struct put_options *o,
+               enum verification *level, struct err *e)
+{
+	return sftp_put(c->client, path, o, level, e);
+}
+
+static int rename_path(struct connection *c, const char *from, const char *to,
+                       enum rename_mode mode, struct err *e)
+{
+	return sftp_rename(c->client, from, to, mode, e);
+}
+
+static int remove_path(struct connection *c, const char *path, struct err *e)
+{
+	return sftp_remove(c->client, path, e);
+}
+
+static int mkdir_path(struct connection *c, const char *path, struct err *e)
+{
+	return sftp_mkdir(c->client, path, e);
+}
+
+const struct adapter adapter_sftp = {
+        .protocol = "sftp",
+        .connect = connect_endpoint,
+        .close = close_connection,
+        .abort = abort_connection,
+        .is_alive = is_connection_alive,
+        .capabilities = capabilities,
+        .ping = ping,
+        .list = list,
+        .stat = stat_path,
+        .get = get,
+        .put = put,
+        .rename = rename_path,
+        .remove = remove_path,
+        .mkdir = mkdir_path,
+};

@@ -1,0 +1,427 @@
+#include "adapters/sftp/session.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <pthread.h>
+
+#include "adapters/diagnosis.h"
+#include "adapters/sftp/algorithms.h"
+#include "adapters/sftp/auth.h"
+#include "adapters/sftp/channel.h"
+#include "adapters/sftp/host_key.h"
+#include "adapters/sftp/ssh.h"
+#include "adapters/sftp/ssh_memory.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
+#include "daemon/runtime/work.h"
+
+struct session {
+	struct ssh ssh;
+	struct channel *channels[SESSION_STREAMS];
+	size_t channel_count;
+	char host_key[KEY_TYPE_BYTES + FINGERPRINT_BYTES];
+};
+
+/* ---- libssh2's callbacks ----------------------------------------------------------------------
+ */
+
+static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t room, int flags, void **abstract)
+{
+	struct ssh *s = *abstract;
+
+	(void)fd;
+	(void)flags;
+	return transport_recv(s->transport, data, room);
+}
+
+static ssize_t on_send(libssh2_socket_t fd, const void *data, size_t n, int flags, void **abstract)
+{
+	struct ssh *s = *abstract;
+
+	(void)fd;
+	(void)flags;
+	return transport_send(s->transport, data, n);
+}
+
+static void on_disconnect(LIBSSH2_SESSION *lib, int reason, const char *message, int n,
+                          const char *language, int language_n, void **abstract)
+{
+	struct ssh *s = *abstract;
+	char text[ESCAPE_ROOM];
+
+	(void)lib;
+	(void)language;
+	(void)language_n;
+	if (n < 0)
+		n = 0;
+	s->disconnect_code = reason > 0 ? (unsigned)reason : 11; /* BY_APPLICATION */
+	(void)snprintf(s->disconnect_text, sizeof(s->disconnect_text), "%.*s", n,
+	               message ? message : "");
+	TRACE(s->trace, TRACE_TRANSPORT, "server disconnects, reason %d: %s", reason,
+	      message ? escape(message, (size_t)n, text, sizeof(text)) : "");
+}
+
+/* libssh2 1.11.1 gave the function a new name and type. */
+static void set_callbacks(LIBSSH2_SESSION *lib)
+{
+#if LIBSSH2_VERSION_NUM >= 0x010b01
+	(void)libssh2_session_callback_set2(lib, LIBSSH2_CALLBACK_RECV,
+	                                    (libssh2_cb_generic *)on_recv);
+	(void)libssh2_session_callback_set2(lib, LIBSSH2_CALLBACK_SEND,
+	                                    (libssh2_cb_generic *)on_send);
+	(void)libssh2_session_callback_set2(lib, LIBSSH2_CALLBACK_DISCONNECT,
+	                                    (libssh2_cb_generic *)on_disconnect);
+#else
+	(void)libssh2_session_callback_set(lib, LIBSSH2_CALLBACK_RECV, (void *)on_recv);
+	(void)libssh2_session_callback_set(lib, LIBSSH2_CALLBACK_SEND, (void *)on_send);
+	(void)libssh2_session_callback_set(lib, LIBSSH2_CALLBACK_DISCONNECT, (void *)on_disconnect);
+#endif
+}
+
+/* ---- connecting
+ * ---------------------------------------------------------------------------------- */
+
+static const char *address_text(const struct addrinfo *a, char *out, socklen_t room)
+{
+	if (getnameinfo(a->ai_addr, a->ai_addrlen, out, room, NULL, 0, NI_NUMERICHOST) != 0)
+		(void)snprintf(out, room, "?");
+	return out;
+}
+
+static int count_addresses(const struct addrinfo *a)
+{
+	int n = 0;
+
+	for (; a; a = a->ai_next)
+		n++;
+	return n;
+}
+
+/* Each address gets its share of the time that is left, so that a dead first one does not eat the
+ * living second one's. */
+static int connect_any(const struct endpoint_config *endpoint, const struct addrinfo *all,
+                       struct trace *trace, struct deadline d, struct io **out, struct err *e)
+{
+	int left = count_addresses(all), tried = 0;
+	char text[INET6_ADDRSTRLEN] = "";
+
+	for (const struct addrinfo *a = all; a; a = a->ai_next, left--) {
+		struct deadline share = deadline_in(deadline_left_ms(d) / left);
+
+		tried++;
+		address_text(a, text, sizeof(text));
+		if (io_connect(a->ai_addr, a->ai_addrlen, deadline_sooner(d, share), out, e) == 0) {
+			TRACE(trace, TRACE_TRANSPORT, "connected to %s port %d", text,
+			      endpoint->port);
+			return 0;
+		}
+		TRACE(trace, TRACE_TRANSPORT, "address %s: %s", text, e->message);
+		if (e->kind == ERR_CANCELED)
+			return e->kind;
+	}
+	if (!tried)
+		return err_set(e, ERR_NETWORK, "DNS-EMPTY", 0, "no address");
+	return err_wrap(e, "%s port %d (%d of %d addresses tried, last %s)", endpoint->host,
+	                endpoint->port, tried, tried, text);
+}
+
+static int connect_endpoint(const struct endpoint_config *endpoint, struct trace *trace,
+                            struct io **out, struct err *e)
+{
+	struct deadline d = deadline_in(endpoint->timeouts.connect_ms);
+	struct addrinfo *all;
+	int r;
+
+	TRACE(trace, TRACE_TRANSPORT, "endpoint %s: %s port %d, %s", endpoint->name, endpoint->host,
+	      endpoint->port, ssh_library());
+	if (work_resolve(endpoint->host, endpoint->port, d, &all, e) < 0)
+		return e->kind;
+	r = connect_any(endpoint, all, trace, d, out, e);
+	freeaddrinfo(all);
+	return r;
+}
+
+/* ---- identification and key exchange
+ * --------------------------------------------------------------- */
+
+static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *k)
+{
+	char text[ESCAPE_ROOM];
+
+	if (!k->text || !trace_wants(s->trace, TRACE_KEX))
+		return;
+	for (int i = 0; i <= KEX_COMPRESSION_IN; i++)
+		TRACE(s->trace, TRACE_KEX, "%s %s: %s", whose, kex_list_name((enum kex_list)i),
+		      escape(k->list[i], strlen(k->list[i]), text, sizeof(text)));
+}
+
+static int no_identification(struct ssh *s, struct err *e)
+{
+	struct transport_evidence seen;
+	unsigned char first[IDENTIFICATION_FIRST];
+	size_t n, more;
+
+	transport_evidence(s->transport, &seen);
+	n = seen.identification->first_bytes;
+	memcpy(first, seen.identification->first, n);
+	more = seen.pending_bytes < sizeof(first) - n ? seen.pending_bytes : sizeof(first) - n;
+	if (more)
+		memcpy(first + n, seen.pending, more);
+	n += more;
+	if (seen.identification_state == IDENTIFICATION_FLOOD)
+		return diagnosis_flood(seen.identification->lines, seen.received, first, n, e);
+	if (strcmp(e->code, "TIMEOUT") == 0 && !n)
+		return ssh_interrupted(s, SSH_IDENTIFICATION, s->endpoint->timeouts.handshake_ms,
+		                       e);
+	if (e->kind == ERR_CANCELED || e->kind == ERR_BUG)
+		return e->kind;
+	return diagnosis_not_ssh(first, n, e);
+}
+
+static int handshake_once(struct ssh *s, int fd)
+{
+	transport_begin(s->transport);
+	return libssh2_session_handshake(s->lib, fd);
+}
+
+/* Sends our identification first, as some servers wait for it; then both key exchanges run inside
+ * libssh2_session_handshake(). */
+static int handshake(struct ssh *s, int fd, struct err *e)
+{
+	int64_t budget = s->endpoint->timeouts.handshake_ms;
+	struct deadline d = deadline_in(budget);
+	struct transport_evidence seen;
+	int rc = handshake_once(s, fd);
+	char text[ESCAPE_ROOM];
+
+	if (rc != LIBSSH2_ERROR_EAGAIN)
+		return ssh_failed(s, SSH_IDENTIFICATION, rc, e);
+	if (transport_await_identification(s->transport, d, e) < 0)
+		return no_identification(s, e);
+	transport_evidence(s->transport, &seen);
+	TRACE(s->trace, TRACE_TRANSPORT, "server is %s",
+	      escape(seen.identification->text, strlen(seen.identification->text), text,
+	             sizeof(text)));
+	do {
+		rc = handshake_once(s, fd);
+	} while (rc == LIBSSH2_ERROR_EAGAIN &&
+	         transport_await(s->transport, "the key exchange", d, e) == 0);
+	trace_lists(s, "ours,", &seen.ours->kexinit);
+	trace_lists(s, "server's", &seen.theirs->kexinit);
+	if (rc == LIBSSH2_ERROR_EAGAIN)
+		return ssh_interrupted(s, SSH_KEX, budget, e);
+	return rc ? ssh_failed(s, SSH_KEX, rc, e) : 0;
+}
+
+static const char *negotiated(const struct ssh *s, int method)
+{
+	const char *name = libssh2_session_methods(s->lib, method);
+
+	return name ? name : "none";
+}
+
+static void trace_negotiated(struct ssh *s)
+{
+	TRACE(s->trace, TRACE_KEX, "agreed: %s, %s, %s, %s", negotiated(s, LIBSSH2_METHOD_KEX),
+	      negotiated(s, LIBSSH2_METHOD_HOSTKEY), negotiated(s, LIBSSH2_METHOD_CRYPT_CS),
+	      negotiated(s, LIBSSH2_METHOD_MAC_CS));
+}
+
+static int trust(struct session *s, const struct known_keys *known, struct err *e)
+{
+	size_t n = 0;
+	int type;
+	const char *blob = libssh2_session_hostkey(s->ssh.lib, &n, &type);
+	char name[KEY_TYPE_BYTES] = "?", fingerprint[FINGERPRINT_BYTES];
+
+	if (!blob)
+		return err_set(e, ERR_PROTOCOL, "SSH-PROTOCOL", 0, "the server showed no host key");
+	(void)key_blob_type(blob, n, name);
+	(void)snprintf(s->host_key, sizeof(s->host_key), "%s %s", name,
+	               key_fingerprint(blob, n, fingerprint));
+	return host_key_check(&(struct host_key_case){.endpoint = s->ssh.endpoint,
+	                                              .known = known,
+	                                              .trace = s->ssh.trace,
+	                                              .blob = blob,
+	                                              .blob_bytes = n},
+	                      e);
+}
+
+/* ---- the whole
+ * ---------------------------------------------------------------------------------------- */
+
+static void init_library(void)
+{
+	/* not thread-safe in libssh2; 0 or nothing works */
+	if (libssh2_init(0) != 0)
+		abort();
+}
+
+/* Takes the io. */
+static struct session *new_session(const struct endpoint_config *endpoint, struct trace *trace,
+                                   struct io *io)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	struct session *s = mem_new_of(struct session);
+
+	(void)pthread_once(&once, init_library);
+	s->ssh.endpoint = endpoint;
+	s->ssh.trace = trace;
+	list_init(&s->ssh.memory);
+	s->ssh.transport = transport_new(io, trace);
+	s->ssh.lib = libssh2_session_init_ex(ssh_memory_alloc, ssh_memory_free, ssh_memory_grow,
+	                                     &s->ssh);
+	if (!s->ssh.lib)
+		abort(); /* as mem_new: out of memory is a crash */
+	libssh2_session_set_blocking(s->ssh.lib, 0);
+	set_callbacks(s->ssh.lib);
+	return s;
+}
+
+static int establish(struct session *s, int fd, const struct known_keys *known,
+                     struct auth_material *material, struct err *e)
+{
+	algorithms_offer(&s->ssh, known);
+	if (handshake(&s->ssh, fd, e) < 0)
+		return e->kind;
+	trace_negotiated(&s->ssh);
+	if (trust(s, known, e) < 0)
+		return e->kind;
+	return auth_login(&s->ssh, material, e);
+}
+
+static int open_with(const struct endpoint_config *endpoint, struct trace *trace,
+                     struct auth_material *material, struct session **out, struct err *e)
+{
+	struct known_keys known;
+	struct session *s;
+	struct io *io;
+	int fd;
+
+	if (host_key_load(endpoint, trace, &known, e) < 0)
+		return e->kind;
+	if (connect_endpoint(endpoint, trace, &io, e) < 0) {
+		known_keys_release(&known);
+		return e->kind;
+	}
+	fd = io_fd(io);
+	s = new_session(endpoint, trace, io);
+	if (establish(s, fd, &known, material, e) < 0) {
+		session_close(s);
+		s = NULL;
+	}
+	known_keys_release(&known);
+	if (!s)
+		return e->kind;
+	*out = s;
+	return 0;
+}
+
+int session_open(const struct endpoint_config *endpoint, struct trace *trace, struct session **out,
+                 struct err *e)
+{
+	struct auth_material *material = NULL;
+	int r = auth_prepare(endpoint, &material, e);
+
+	if (r == 0)
+		r = open_with(endpoint, trace, material, out, e);
+	auth_free(material);
+	if (r < 0)
+		TRACE(trace, TRACE_ERROR, "%s: %s", e->code, e->message);
+	return r;
+}
+
+int session_open_subsystem(struct session *s, const char *name, struct stream **out, struct err *e)
+{
+	struct channel *c;
+
+	if (s->channel_count == SESSION_STREAMS)
+		return err_set(e, ERR_BUG, "BUG", 0, "more than %d streams in one session",
+		               SESSION_STREAMS);
+	if (channel_open(&s->ssh, name, &c, e) < 0)
+		return e->kind;
+	s->channels[s->channel_count++] = c;
+	*out = channel_stream(c);
+	return 0;
+}
+
+/* ---- the end
+ * -------------------------------------------------------------------------------------------- */
+
+static void say_goodbye(struct session *s)
+{
+	if (transport_is_over(s->ssh.transport))
+		return;
+	transport_begin(s->ssh.transport);
+	(void)libssh2_session_disconnect(s->ssh.lib, "done"); /* only a courtesy */
+	transport_flush_now(s->ssh.transport);
+}
+
+void session_close(struct session *s)
+{
+	size_t forgotten;
+	int tries = 0;
+
+	if (!s)
+		return;
+	say_goodbye(s);
+	session_abort(s);
+	/* in dead mode nothing is awaited; the bound is for a library that disagrees */
+	do {
+		transport_begin(s->ssh.transport);
+	} while (libssh2_session_free(s->ssh.lib) == LIBSSH2_ERROR_EAGAIN && ++tries < 100);
+	forgotten = ssh_memory_end(&s->ssh);
+	TRACE(s->ssh.trace, TRACE_TRANSPORT, "closed; libssh2 had forgotten %zu bytes", forgotten);
+	transport_free(s->ssh.transport);
+	for (size_t i = 0; i < s->channel_count; i++)
+		channel_free(s->channels[i]);
+	free(s);
+}
+
+void session_abort(struct session *s)
+{
+	struct err e;
+
+	(void)err_set(&e, ERR_CANCELED, "SSH-CLOSED", 0, "the connection was closed");
+	transport_kill(s->ssh.transport, &e);
+}
+
+bool session_is_alive(const struct session *s)
+{
+	return !transport_is_over(s->ssh.transport);
+}
+
+/* ---- what became known
+ * ------------------------------------------------------------------------------- */
+
+const char *session_server(const struct session *s)
+{
+	struct transport_evidence seen;
+
+	transport_evidence(s->ssh.transport, &seen);
+	return seen.identification->text;
+}
+
+const char *session_host_key(const struct session *s)
+{
+	return s->host_key;
+}
+
+const char *session_cipher(const struct session *s)
+{
+	return negotiated(&s->ssh, LIBSSH2_METHOD_CRYPT_CS);
+}
+
+struct session_traffic session_traffic(const struct session *s)
+{
+	struct transport_evidence seen;
+
+	transport_evidence(s->ssh.transport, &seen);
+	return (struct session_traffic){.received = seen.received, .sent = seen.sent};
+}
+
+const char *session_library(void)
+{
+	return ssh_library();
+}

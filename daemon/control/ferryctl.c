@@ -1,0 +1,189 @@
+/*
+ * ferryctl: the operator's command. Asks the running ferryd over its socket and shows the answer.
+ *
+ * With --json the answer is shown line by line as the daemon gives it (protocol.md); otherwise as
+ * tables (render.h). What went wrong goes to standard error, with the exit code of options.h.
+ */
+#include <errno.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "daemon/control/client.h"
+#include "daemon/control/options.h"
+#include "daemon/control/render.h"
+#include "daemon/control/shown.h"
+
+enum { SCREEN_BYTES = 256 * 1024 * 1024 };
+
+static struct style style_of_output(void)
+{
+	const char *no_colour = getenv("NO_COLOR"), *terminal = getenv("TERM");
+	struct style style = {0};
+	struct winsize size;
+
+	if (!isatty(STDOUT_FILENO))
+		return style;
+	style.has_colour =
+	        !(no_colour && *no_colour) && !(terminal && strcmp(terminal, "dumb") == 0);
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0)
+		style.width = size.ws_col;
+	return style;
+}
+
+static void complain(const char *code, const char *message)
+{
+	struct buf line;
+
+	buf_init(&line, CLIENT_LINE_BYTES * 4);
+	(void)buf_add_text(&line, "ferryctl: ");
+	shown_again(&line, message);
+	if (*code) {
+		(void)buf_add_text(&line, " (");
+		shown_again(&line, code);
+		(void)buf_add_text(&line, ")");
+	}
+	(void)fprintf(stderr, "%s\n", buf_text(&line));
+	buf_release(&line);
+}
+
+static enum ctl_exit exit_of(const struct err *e)
+{
+	complain(e->code, e->message);
+	if (e->kind == ERR_AUTH)
+		return EXIT_DENIED;
+	return e->kind == ERR_PROTOCOL ? EXIT_PROTOCOL : EXIT_UNREACHABLE;
+}
+
+static enum ctl_exit exit_of_answer(const json_t *end)
+{
+	const json_t *error = json_object_get(end, "error");
+	const char *code = json_text(error, "code");
+
+	if (json_is_true(json_object_get(end, "ok")))
+		return EXIT_DONE;
+	complain(code, json_text(error, "message"));
+	if (strcmp(code, "CONTROL-NOT-PERMITTED") == 0)
+		return EXIT_DENIED;
+	return strcmp(code, "CONTROL-VERSION") == 0 || strcmp(code, "CONTROL-VERB") == 0
+	               ? EXIT_PROTOCOL
+	               : EXIT_REFUSED;
+}
+
+/* ---- showing ------------------------------------------------------------------------------------
+ */
+
+static void print_json(const json_t *line)
+{
+	(void)json_dumpf(line, stdout, JSON_COMPACT);
+	(void)fputc('\n', stdout);
+}
+
+static void print_item(const json_t *item, void *arg)
+{
+	json_t *line = json_pack("{sO}", "item", item);
+
+	(void)arg;
+	print_json(line);
+	json_decref(line);
+}
+
+static void keep_item(const json_t *item, void *items)
+{
+	(void)json_array_append(items, (json_t *)(uintptr_t)item);
+}
+
+static void show(const json_t *request, const json_t *items, const json_t *end)
+{
+	const struct style style = style_of_output();
+	struct answered a = {.verb = json_text(request, "verb"),
+	                     .args = json_object_get(request, "args"),
+	                     .items = items};
+	struct buf screen;
+
+	if (json_is_true(json_object_get(end, "ok")))
+		a.result = json_object_get(end, "result");
+	else if (json_array_size(items) == 0)
+		return;
+	buf_init(&screen, SCREEN_BYTES);
+	render(&a, &style, &screen);
+	(void)fwrite(buf_data(&screen), 1, buf_len(&screen), stdout);
+	buf_release(&screen);
+}
+
+/* ---- asking -------------------------------------------------------------------------------------
+ */
+
+static int ask(struct client *c, json_t *request, const struct options *o, struct err *e)
+{
+	json_t *items = json_array(), *end = NULL;
+	int r = client_ask(c, json_incref(request), o->wants_json ? print_item : keep_item, items,
+	                   &end, e);
+
+	if (r == 0) {
+		if (o->wants_json)
+			print_json(end);
+		else
+			show(request, items, end);
+		r = (int)exit_of_answer(end);
+	}
+	json_decref(items);
+	json_decref(end);
+	return r;
+}
+
+/* All requests, on one connection; the first failure decides. */
+static enum ctl_exit run(const struct options *o)
+{
+	enum ctl_exit worst = EXIT_DONE;
+	struct client c;
+	struct err e;
+
+	if (client_open(&c, o->socket, &e) < 0)
+		return exit_of(&e);
+	for (size_t i = 0; i < json_array_size(o->requests); i++) {
+		int r = ask(&c, json_array_get(o->requests, i), o, &e);
+
+		if (r < 0)
+			worst = exit_of(&e);
+		else if (worst == EXIT_DONE)
+			worst = (enum ctl_exit)r;
+		if (r < 0)
+			break;
+	}
+	client_close(&c);
+	return worst;
+}
+
+/* A full disk or a closed pipe must not look like success. */
+static enum ctl_exit finish(enum ctl_exit code)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return code;
+	if (errno != EPIPE)
+		complain("", "the answer could not be written");
+	return code == EXIT_DONE ? EXIT_REFUSED : code;
+}
+
+int main(int argc, char **argv)
+{
+	enum ctl_exit code = EXIT_DONE;
+	struct options o;
+	struct buf said;
+
+	buf_init(&said, 64 * 1024);
+	switch (options_parse(argc, argv, &o, &said)) {
+	case OPTIONS_RUN:
+		code = run(&o);
+		break;
+	case OPTIONS_TOLD:
+		(void)fputs(buf_text(&said), stdout);
+		break;
+	case OPTIONS_WRONG:
+		(void)fputs(buf_text(&said), stderr);
+		code = EXIT_USAGE;
+		break;
+	}
+	options_release(&o);
+	buf_release(&said);
+	return (int)finish(code);
+}

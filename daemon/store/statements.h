@@ -1,0 +1,69 @@
+/*
+ * Every SQL text of the running store, by name. The text is constant, values are only ever bound;
+ * all are prepared when the store opens, so a mistake shows then and not at night.
+ */
+#pragma once
+
+enum sql {
+	SQL_BEGIN,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_SAVEPOINT,
+	SQL_RELEASE,
+	SQL_UNDO,
+
+	SQL_IS_KNOWN,
+	SQL_CLAIM,
+	SQL_QUARANTINE,
+
+	SQL_JOB_ROW,
+	SQL_JOB_STORED,
+	SQL_JOB_WAIT,
+	SQL_JOB_COMPLETE,
+	SQL_JOB_END,
+	SQL_EVENT_ADD,
+	SQL_EVENT_TRIM,
+
+	SQL_DELIVERY_ADD,
+	SQL_DELIVERY_ROW,
+	SQL_DELIVERY_SUMS,
+	SQL_DELIVERY_LAST_HELD,
+	SQL_DELIVERY_RENAMING,
+	SQL_DELIVERY_RESEND,
+	SQL_DELIVERY_END,
+	SQL_DELIVERY_WAIT,
+	SQL_JOB_SHA256,
+
+	SQL_DUE_JOBS,
+	SQL_DUE_DELIVERIES,
+	SQL_NEXT_JOB,
+	SQL_NEXT_DELIVERY,
+	SQL_WAKE_JOBS,
+	SQL_WAKE_DELIVERIES,
+
+	SQL_OPERATOR_JOB,
+	SQL_HOLD_DELIVERIES,
+	SQL_RETRY_DELIVERIES,
+	SQL_CANCEL_DELIVERIES,
+	SQL_PAUSE,
+	SQL_IS_PAUSED,
+
+	SQL_LIST_ALL,
+	SQL_LIST_ROUTE,
+	SQL_LIST_OPEN,
+	SQL_LIST_OPEN_ROUTE,
+	SQL_LIST_REST,
+	SQL_LIST_REST_ROUTE,
+	SQL_SHOW_JOB,
+	SQL_SHOW_DELIVERIES,
+	SQL_SHOW_EVENTS,
+	SQL_COUNTS,
+	SQL_COUNTS_ROUTE,
+
+	SQL_COUNT
+};
+
+extern const char *const sql_texts[SQL_COUNT];
+
+/* The columns job_read() (rows.c) takes, starting at column 0. */
+enum { JOB_COLUMN_COUNT = 10 };

@@ -1,0 +1,290 @@
+#!/usr/bin/python3
+"""Servers for the C tests of the SSH connection: real ones, hostile ones, and a proxy that cuts.
+
+Usage: ssh_peers.py FOLDER GROUP...; prints "NAME PORT" lines and "READY", obeys commands on standard
+input, and ends with everything it started when standard input ends.
+
+Groups: sshd (OpenSSH in several set-ups), password (asyncssh), bytes (what no SSH server would say).
+Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES".
+"""
+import asyncio
+import os
+import shutil
+import socket
+import struct
+import sys
+import threading
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+sys.dont_write_bytecode = True
+
+from lib.keys import make_key, public_key  # noqa: E402
+from lib.processes import free_port  # noqa: E402
+
+IDENTIFICATION = b"SSH-2.0-Hostile_1.0\r\n"
+
+
+def packet(payload):
+    padding = 8 - (len(payload) + 5) % 8
+    padding += 8 if padding < 4 else 0
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
+
+
+def string(data):
+    return struct.pack(">I", len(data)) + data
+
+
+def kexinit(kex=b"curve25519-sha256", cipher=b"aes128-ctr"):
+    lists = [kex, b"ssh-ed25519", cipher, cipher, b"hmac-sha2-256", b"hmac-sha2-256", b"none", b"none",
+             b"", b""]
+    return packet(b"\x14" + bytes(16) + b"".join(map(string, lists)) + bytes(5))
+
+
+def disconnect(text):
+    return packet(b"\x01" + struct.pack(">I", 11) + string(text) + string(b""))
+
+
+def hold(connection):
+    """Reads until the client goes."""
+    while connection.recv(4096):
+        pass
+
+
+def say(data, then=hold):
+    def serve(connection):
+        connection.sendall(data)
+        then(connection)
+    return serve
+
+
+def flood(data):
+    def serve(connection):
+        while True:
+            connection.sendall(data)
+    return serve
+
+
+def drip(data):
+    def serve(connection):
+        event = threading.Event()
+        for i in range(len(data)):
+            connection.sendall(data[i:i + 1])
+            event.wait(0.01)
+        hold(connection)
+    return serve
+
+
+def close(_connection):
+    pass
+
+
+BYTES = {
+    "silence": hold,
+    "close": close,
+    "ftp": say(b"220 ProFTPD Server ready.\r\n"),
+    "http": say(b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", close),
+    "tls": say(b"\x15\x03\x01\x00\x02\x02\x46"),
+    "garbage": say(bytes(range(256)) * 8, close),
+    "maxstartups": say(b"Exceeded MaxStartups\r\n", close),
+    "notallowed": say(b"Not allowed at this time\r\n", close),
+    "flood": flood(b"hello\r\n" * 9000),
+    "flood_line": flood(b"x" * 60000),
+    "flood_packets": lambda c: (c.sendall(IDENTIFICATION), flood(packet(b"\x02" + string(b"y" * 900)))(c)),
+    "version1": say(b"SSH-1.5-old\r\n"),
+    "long_version": say(b"SSH-2.0-" + b"v" * 400 + b"\r\n"),
+    "identified_close": say(IDENTIFICATION, close),
+    "identified_silence": say(IDENTIFICATION),
+    "half_kexinit": say(IDENTIFICATION + kexinit()[:40]),
+    "half_kexinit_close": say(IDENTIFICATION + kexinit()[:40], close),
+    "kexinit_silence": say(IDENTIFICATION + kexinit()),
+    "kexinit_no_kex": say(IDENTIFICATION + kexinit(kex=b"rsa1024-sha1"), close),
+    "kexinit_no_cipher": say(IDENTIFICATION + kexinit(cipher=b"3des-cbc"), close),
+    "kexinit_garbage": say(IDENTIFICATION + kexinit() + packet(b"\x1f" + b"\xff" * 64)),
+    "huge_packet": say(IDENTIFICATION + b"\x7f\xff\xff\xff" + bytes(100)),
+    "disconnect": say(IDENTIFICATION + disconnect(b"go away, \x1b[2Jplease"), close),
+    "drip": drip(b"welcome\r\n" + IDENTIFICATION + kexinit()),
+}
+
+
+class Listener:
+    def __init__(self, serve):
+        self.serve = serve
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            connection, _ = self.socket.accept()
+            threading.Thread(target=self.one, args=(connection,), daemon=True).start()
+
+    def one(self, connection):
+        with connection:
+            try:
+                self.serve(connection)
+            except OSError:
+                pass
+
+
+class Cutter:
+    """Forwards to a server; after so many bytes towards the client it closes, or forwards no more."""
+
+    def __init__(self, port):
+        self.target = port
+        self.limit = None
+        self.stall = False
+        self.listener = Listener(self.serve)
+        self.port = self.listener.port
+
+    def serve(self, client):
+        limit, stall = self.limit, self.stall
+        with socket.create_connection(("127.0.0.1", self.target)) as server:
+            threading.Thread(target=self.upstream, args=(client, server), daemon=True).start()
+            self.downstream(server, client, limit, stall)
+
+    @staticmethod
+    def upstream(client, server):
+        try:
+            while data := client.recv(65536):
+                server.sendall(data)
+            server.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    @staticmethod
+    def downstream(server, client, limit, stall):
+        left = limit
+        while data := server.recv(65536):
+            part = data if left is None else data[:left]
+            client.sendall(part)
+            if left is None:
+                continue
+            left -= len(part)
+            if left <= 0:
+                if stall:
+                    threading.Event().wait(20)
+                client.shutdown(socket.SHUT_RDWR)
+                return
+
+
+def start_sshd(folder, names, started):
+    from lib.sshd import Sshd
+    keys = folder / "keys"
+    keys.mkdir()
+    for name, kind, passphrase, pem in (
+            ("ed25519", "ed25519", "", False), ("ecdsa", "ecdsa", "", False),
+            ("ecdsa_pem", "ecdsa", "", True), ("rsa", "rsa", "", False),
+            ("rsa_pem", "rsa", "", True), ("ed25519_enc", "ed25519", "secret words", False),
+            ("ecdsa_pem_enc", "ecdsa", "secret words", True), ("stranger", "ed25519", "", False)):
+        make_key(keys / name, kind, passphrase, pem)
+    authorized = "\n".join(public_key(p.with_suffix("")) for p in sorted(keys.glob("*.pub"))
+                           if p.stem != "stranger") + "\n"
+    set_ups = {
+        "sshd": ("internal-sftp", ""),
+        "sshd_cat": ("/bin/cat", ""),
+        "sshd_rekey": ("/bin/cat", "RekeyLimit 1M"),
+        "sshd_sink": ("/bin/sh -c 'echo last words; echo complaint >&2; exit 3'", ""),
+        "sshd_two": ("internal-sftp", "AuthenticationMethods publickey,publickey"),
+        "sshd_tries": ("internal-sftp", "MaxAuthTries 1"),
+        "sshd_cbc": ("internal-sftp", "Ciphers aes256-cbc"),
+        "sshd_sha1": ("internal-sftp", "Ciphers aes128-ctr\nMACs hmac-sha1"),
+        "sshd_sntrup": ("internal-sftp", "KexAlgorithms sntrup761x25519-sha512@openssh.com"),
+        "sshd_rsa": ("internal-sftp", ""),
+    }
+    for name, (subsystem, extra) in set_ups.items():
+        server = Sshd(folder / name, subsystem, extra, "rsa" if name == "sshd_rsa" else "ed25519")
+        (server.folder / "authorized_keys").write_text(authorized)
+        server.start()
+        started.append(server.kill)
+        names[name] = server.port
+    names["cutter"] = (cutter := Cutter(names["sshd"])).port
+    return cutter
+
+
+def start_password(folder, names, started):
+    import asyncssh
+
+    counts = {}
+    host_key = make_key(folder / "password_host_key")
+
+    class Judge(asyncssh.SSHServer):
+        def __init__(self, name, methods):
+            self.name, self.methods = name, methods
+
+        def begin_auth(self, username):
+            counts[self.name] = counts.get(self.name, 0) + 1
+            return username != "open"
+
+        def password_auth_supported(self):
+            return "password" in self.methods
+
+        def validate_password(self, username, password):
+            if password == "old":
+                raise asyncssh.PasswordChangeRequired("choose a new one")
+            return password == "pass word"
+
+        def kbdint_auth_supported(self):
+            return "keyboard" in self.methods
+
+        def get_kbdint_challenge(self, username, lang, submethods):
+            return "Login", "by prompt", "en", [("Password: ", False)]
+
+        def validate_kbdint_response(self, username, responses):
+            return responses == ["pass word"]
+
+    async def serve():
+        for name, methods in (("password", ["password"]), ("keyboard", ["keyboard"])):
+            names[name] = free_port()
+            server = await asyncssh.listen(
+                "127.0.0.1", names[name], server_host_keys=[str(host_key)],
+                server_factory=lambda name=name, methods=methods: Judge(name, methods),
+                sftp_factory=True)
+            keep.append(server)
+        ready.set()
+
+    keep = []
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+
+    def run():
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve())
+        loop.run_forever()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert ready.wait(20)
+    return counts
+
+
+def main():
+    folder = Path(sys.argv[1])
+    groups = sys.argv[2:]
+    names, started, counts, cutter = {}, [], {}, None
+    try:
+        if "bytes" in groups:
+            for name, serve in BYTES.items():
+                names[name] = Listener(serve).port
+        if "password" in groups:
+            counts = start_password(folder, names, started)
+        if "sshd" in groups:
+            cutter = start_sshd(folder, names, started)
+        for name, port in names.items():
+            print(name, port)
+        print("READY", flush=True)
+        for line in sys.stdin:
+            command, _, argument = line.strip().partition(" ")
+            if command == "attempts":
+                print(counts.get(argument, 0), flush=True)
+            elif command in ("cut", "stall"):
+                cutter.limit, cutter.stall = int(argument), command == "stall"
+                print("ok", flush=True)
+    finally:
+        for stop in started:
+            stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
+    os._exit(0)
