@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapters/sftp/ecdsa_key.h"
 #include "adapters/sftp/openssh_key.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/escape.h"
@@ -170,56 +171,6 @@ static bool name_key(struct private_key *out, const void *blob, size_t n)
 	return true;
 }
 
-/* ---- OpenSSH's own container
- * ------------------------------------------------------------------------- */
-
-static int open_container(const char *path, struct openssh_key *k, const char *passphrase,
-                          struct err *e)
-{
-	if (!k->encrypted)
-		return 0;
-	if (!passphrase || !*passphrase)
-		return encrypted(path, e);
-	switch (openssh_key_decrypt(k, passphrase)) {
-	case OPENSSH_KEY_OK:
-		return 0;
-	case OPENSSH_KEY_PASSPHRASE:
-		return wrong_passphrase(path, e);
-	case OPENSSH_KEY_CIPHER:
-		return wrong_format(path,
-		                    "is encrypted in a way ferryd cannot open: write it anew with "
-		                    "`ssh-keygen -p -Z aes256-ctr -f`",
-		                    e);
-	default:
-		return wrong_format(path, "is damaged: get it again from where it was made", e);
-	}
-}
-
-static int parse_container(const char *path, const char *text, size_t n, const char *passphrase,
-                           struct private_key *out, struct err *e)
-{
-	struct openssh_key k;
-	size_t bytes;
-	char *pem;
-
-	if (openssh_key_parse(&k, text, n) < 0)
-		return wrong_format(path, "is damaged: get it again from where it was made", e);
-	if (open_container(path, &k, passphrase, e) < 0) {
-		openssh_key_wipe(&k);
-		return e->kind;
-	}
-	if (!name_key(out, k.public_blob.p, k.public_blob.n)) {
-		openssh_key_wipe(&k);
-		return wrong_format(path, "is damaged: it holds no public key", e);
-	}
-	pem = openssh_key_text(&k, &bytes);
-	keep(out, pem, bytes);
-	OPENSSL_cleanse(pem, bytes);
-	free(pem);
-	openssh_key_wipe(&k);
-	return 0;
-}
-
 /* ---- PEM and PKCS#8
  * ------------------------------------------------------------------------------------- */
 
@@ -288,6 +239,73 @@ static int parse_pem(const char *path, const char *text, size_t n, const char *p
 	if (asked.was_asked)
 		return wrong_passphrase(path, e);
 	return wrong_format(path, "is damaged, or of a kind ferryd does not read", e);
+}
+
+/* ---- OpenSSH's own container
+ * ------------------------------------------------------------------------- */
+
+static int open_container(const char *path, struct openssh_key *k, const char *passphrase,
+                          struct err *e)
+{
+	if (!k->encrypted)
+		return 0;
+	if (!passphrase || !*passphrase)
+		return encrypted(path, e);
+	switch (openssh_key_decrypt(k, passphrase)) {
+	case OPENSSH_KEY_OK:
+		return 0;
+	case OPENSSH_KEY_PASSPHRASE:
+		return wrong_passphrase(path, e);
+	case OPENSSH_KEY_CIPHER:
+		return wrong_format(path,
+		                    "is encrypted in a way ferryd cannot open: write it anew with "
+		                    "`ssh-keygen -p -Z aes256-ctr -f`",
+		                    e);
+	default:
+		return wrong_format(path, "is damaged: get it again from where it was made", e);
+	}
+}
+
+/* What libssh2 gets: the container without its encryption, or PKCS#8 (ecdsa_key.h). */
+static int keep_container(const char *path, const struct openssh_key *k, struct private_key *out,
+                          struct err *e)
+{
+	EVP_PKEY *key;
+	size_t bytes;
+	char *pem;
+	int r;
+
+	if (!name_key(out, k->public_blob.p, k->public_blob.n))
+		return wrong_format(path, "is damaged: it holds no public key", e);
+	if (!text_starts(out->type, "ecdsa-sha2-")) {
+		pem = openssh_key_text(k, &bytes);
+		keep(out, pem, bytes);
+		OPENSSL_cleanse(pem, bytes);
+		free(pem);
+		return 0;
+	}
+	key = ecdsa_key_make(k);
+	ERR_clear_error();
+	if (!key)
+		return wrong_format(path, "is damaged: its parts do not fit together", e);
+	r = keep_clear(path, key, out, e);
+	EVP_PKEY_free(key);
+	return r;
+}
+
+static int parse_container(const char *path, const char *text, size_t n, const char *passphrase,
+                           struct private_key *out, struct err *e)
+{
+	struct openssh_key k;
+	int r;
+
+	if (openssh_key_parse(&k, text, n) < 0)
+		return wrong_format(path, "is damaged: get it again from where it was made", e);
+	r = open_container(path, &k, passphrase, e);
+	if (r == 0)
+		r = keep_container(path, &k, out, e);
+	openssh_key_wipe(&k);
+	return r;
 }
 
 /* ---- what the file is

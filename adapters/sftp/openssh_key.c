@@ -20,7 +20,7 @@ bool openssh_key_is(const char *text, size_t n)
 /* ---- reading
  * ------------------------------------------------------------------------------------- */
 
-static bool take_number(struct key_part *rest, uint32_t *out)
+bool key_part_number(struct key_part *rest, uint32_t *out)
 {
 	const unsigned char *p = rest->p;
 
@@ -32,11 +32,11 @@ static bool take_number(struct key_part *rest, uint32_t *out)
 	return true;
 }
 
-static bool take_string(struct key_part *rest, struct key_part *out)
+bool key_part_string(struct key_part *rest, struct key_part *out)
 {
 	uint32_t n;
 
-	if (!take_number(rest, &n) || n > rest->n)
+	if (!key_part_number(rest, &n) || n > rest->n)
 		return false;
 	*out = (struct key_part){rest->p, n};
 	rest->p += n;
@@ -48,7 +48,7 @@ static bool take_word(struct key_part *rest, char *out, size_t room)
 {
 	struct key_part s;
 
-	if (!take_string(rest, &s) || s.n >= room || (s.n && memchr(s.p, '\0', s.n)))
+	if (!key_part_string(rest, &s) || s.n >= room || (s.n && memchr(s.p, '\0', s.n)))
 		return false;
 	memcpy(out, s.p, s.n);
 	out[s.n] = '\0';
@@ -89,12 +89,12 @@ static bool take_kdf(struct openssh_key *k, struct key_part *rest)
 	struct key_part options;
 
 	if (!take_word(rest, k->cipher, sizeof(k->cipher)) ||
-	    !take_word(rest, k->kdf, sizeof(k->kdf)) || !take_string(rest, &options))
+	    !take_word(rest, k->kdf, sizeof(k->kdf)) || !key_part_string(rest, &options))
 		return false;
 	k->encrypted = strcmp(k->cipher, "none") != 0;
 	if (strcmp(k->kdf, "bcrypt") != 0)
 		return true;
-	return take_string(&options, &k->salt) && take_number(&options, &k->rounds);
+	return key_part_string(&options, &k->salt) && key_part_number(&options, &k->rounds);
 }
 
 static bool take_parts(struct openssh_key *k)
@@ -106,8 +106,8 @@ static bool take_parts(struct openssh_key *k)
 		return false;
 	rest.p += sizeof(magic);
 	rest.n -= sizeof(magic);
-	return take_kdf(k, &rest) && take_number(&rest, &keys) && keys == 1 &&
-	       take_string(&rest, &k->public_blob) && take_string(&rest, &k->secret);
+	return take_kdf(k, &rest) && key_part_number(&rest, &keys) && keys == 1 &&
+	       key_part_string(&rest, &k->public_blob) && key_part_string(&rest, &k->secret);
 }
 
 int openssh_key_parse(struct openssh_key *k, const char *text, size_t n)

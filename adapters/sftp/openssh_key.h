@@ -28,6 +28,10 @@ struct key_part {
 	size_t n;
 };
 
+/* uint32 and string of RFC 4251 §5, taken from the front; false when there is none whole. */
+bool key_part_number(struct key_part *rest, uint32_t *out);
+bool key_part_string(struct key_part *rest, struct key_part *out);
+
 struct openssh_key {
 	unsigned char *decoded; /* owns all parts */
 	size_t decoded_bytes;

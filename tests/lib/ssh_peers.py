@@ -16,6 +16,9 @@ import sys
 import threading
 from pathlib import Path
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 sys.dont_write_bytecode = True
 
@@ -168,6 +171,15 @@ class Cutter:
                 return
 
 
+def write_pkcs8(folder, name, key, passphrase):
+    how = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
+    path = folder / name
+    path.write_bytes(key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, how))
+    path.chmod(0o600)
+    path.with_name(name + ".pub").write_bytes(key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH))
+
+
 def start_sshd(folder, names, started):
     from lib.sshd import Sshd
     keys = folder / "keys"
@@ -178,6 +190,8 @@ def start_sshd(folder, names, started):
             ("rsa_pem", "rsa", "", True), ("ed25519_enc", "ed25519", "secret words", False),
             ("ecdsa_pem_enc", "ecdsa", "secret words", True), ("stranger", "ed25519", "", False)):
         make_key(keys / name, kind, passphrase, pem)
+    write_pkcs8(keys, "ed25519_pkcs8", ed25519.Ed25519PrivateKey.generate(), b"")
+    write_pkcs8(keys, "ecdsa_pkcs8_enc", ec.generate_private_key(ec.SECP384R1()), b"secret words")
     authorized = "\n".join(public_key(p.with_suffix("")) for p in sorted(keys.glob("*.pub"))
                            if p.stem != "stranger") + "\n"
     set_ups = {

@@ -158,6 +158,19 @@ static inline void partner_trust_any(struct partner *p)
 	p->endpoint.known_hosts_count = 0;
 }
 
+/* The session must open; closed by the caller, while `p` lives. */
+static inline struct session *partner_opens(struct partner *p)
+{
+	struct session *s;
+	struct err e;
+
+	if (session_open(&p->endpoint, NULL, &s, &e) < 0) {
+		(void)fprintf(stderr, "%s: %s\n", e.code, e.message);
+		abort();
+	}
+	return s;
+}
+
 /* The session must not open; returns the code. */
 static inline const char *partner_fails(struct partner *p, struct err *e)
 {

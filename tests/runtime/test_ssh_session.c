@@ -3,24 +3,12 @@
 
 enum { MIB = 1024 * 1024 };
 
-static struct session *open_ok(struct partner *p)
-{
-	struct session *s;
-	struct err e;
-
-	if (session_open(&p->endpoint, NULL, &s, &e) < 0) {
-		(void)fprintf(stderr, "%s: %s\n", e.code, e.message);
-		abort();
-	}
-	return s;
-}
-
 /* The session borrows the endpoint: the partner lives in the caller. */
 static struct session *open_peer(struct partner *p, const char *peer)
 {
 	partner_init(p, peer);
 	partner_key(p, "ed25519", NULL);
-	return open_ok(p);
+	return partner_opens(p);
 }
 
 /* ---- a session
