@@ -104,7 +104,7 @@ int diagnosis_not_ssh(const void *first, size_t n, struct err *e)
 int diagnosis_silence(int64_t waited_ms, struct err *e)
 {
 	return err_set(e, ERR_NETWORK, "SSH-BANNER-TIMEOUT", 0,
-	               "connected, but the server said nothing within %.1f s. Usual causes: a "
+	               "connected, but no SSH identification came within %.1f s. Usual causes: a "
 	               "firewall or load balancer that accepts for a dead server, an overloaded "
 	               "server, or an implicit FTPS port (then use protocol: ftps)",
 	               (double)waited_ms / 1000.0);

@@ -156,6 +156,14 @@ static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *
 		      escape(k->list[i], strlen(k->list[i]), text, sizeof(text)));
 }
 
+/* Did it stop in silence, or in the middle of an identification? Else something else was said. */
+static bool is_half_way(const unsigned char *first, size_t n, const struct err *e)
+{
+	if (n == 0)
+		return strcmp(e->code, "TIMEOUT") == 0; /* an end without a word is a refusal */
+	return memcmp(first, "SSH-", n < 4 ? n : 4) == 0 && strcmp(e->code, "SSH-NOT-SSH") != 0;
+}
+
 static int no_identification(struct ssh *s, struct err *e)
 {
 	struct transport_evidence seen;
@@ -171,7 +179,7 @@ static int no_identification(struct ssh *s, struct err *e)
 	n += more;
 	if (seen.identification_state == IDENTIFICATION_FLOOD)
 		return diagnosis_flood(seen.identification->lines, seen.received, first, n, e);
-	if (strcmp(e->code, "TIMEOUT") == 0 && !n)
+	if (is_half_way(first, n, e))
 		return ssh_interrupted(s, SSH_IDENTIFICATION, s->endpoint->timeouts.handshake_ms,
 		                       e);
 	if (e->kind == ERR_CANCELED || e->kind == ERR_BUG)
