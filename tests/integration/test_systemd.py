@@ -51,7 +51,6 @@ def test_systemd__not_ready_before_a_good_configuration(ferryd, route_in, notify
 def test_systemd__the_watchdog_is_fed(ferryd, route_in, notify):
     ferryd.env["WATCHDOG_USEC"] = "600000"
     ferryd.write_config()
-    ferryd.wrapper = ["/bin/sh", "-c", 'WATCHDOG_PID=$$ exec "$@"', "sh"]
     ferryd.launch()
     wait_for(lambda: notify().count("WATCHDOG=1") >= 3, "three signs of life", 10)
 

@@ -64,7 +64,9 @@ class Ferryd:
     # ---- life ----
 
     def environment(self):
-        return dict(os.environ, **self.env)
+        outer = {k: v for k, v in os.environ.items()
+                 if k not in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "SSH_AUTH_SOCK")}
+        return dict(outer, **self.env)
 
     def launch(self):
         """Starts without waiting for anything."""
