@@ -19,7 +19,7 @@ void trace_folder_name(const char *endpoint, char out[TRACE_FOLDER_BYTES])
 {
 	size_t n = 0;
 
-	for (; endpoint[n] && n < TRACE_FOLDER_BYTES - 1; n++) {
+	for (; n < TRACE_FOLDER_BYTES - 1 && endpoint[n]; n++) {
 		unsigned char ch = (unsigned char)endpoint[n];
 		bool plain = isalnum(ch) || ch == '-' || ch == '_' || (ch == '.' && n > 0);
 

@@ -180,7 +180,7 @@ int openssh_key_decrypt(struct openssh_key *k, const char *passphrase)
 	if (!k->salt.n || !k->rounds || k->rounds > OPENSSH_KEY_ROUNDS_MAX || !k->secret.n ||
 	    k->secret.n % 16 || k->secret.n > 64 * 1024)
 		return OPENSSH_KEY_MALFORMED;
-	n = (size_t)(EVP_CIPHER_get_key_length(cipher) + EVP_CIPHER_get_iv_length(cipher));
+	n = (size_t)EVP_CIPHER_get_key_length(cipher) + (size_t)EVP_CIPHER_get_iv_length(cipher);
 	bcrypt_kdf(&(struct bcrypt_kdf){.passphrase = passphrase,
 	                                .salt = k->salt.p,
 	                                .salt_bytes = k->salt.n,

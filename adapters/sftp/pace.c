@@ -34,7 +34,7 @@ static void judge(struct pace *p, double rate, size_t share)
 		next = 2 * (double)p->paid; /* what did not pay is given back */
 	if (next > rate && next > PACE_FIRST)
 		next = rate > PACE_FIRST ? rate : PACE_FIRST;
-	if (rate < PACE_FIRST / 2)
+	if (rate < PACE_FIRST / 2.0)
 		next = rate * 2; /* a slow line: two seconds' worth at most */
 	p->window = bounded(next, share);
 }

@@ -304,7 +304,7 @@ static int open_with(const struct endpoint_config *endpoint, struct trace *trace
 {
 	struct known_keys known;
 	struct session *s;
-	struct io *io;
+	struct io *io = NULL;
 	int fd;
 
 	if (host_key_load(endpoint, trace, &known, e) < 0)

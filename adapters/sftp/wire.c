@@ -169,7 +169,9 @@ struct wire_attrs wire_attrs(struct wire_in *in)
 	}
 	if (a.flags & WIRE_ATTR_EXTENDED)
 		skip_extended(in);
-	return in->is_broken ? (struct wire_attrs){0} : a;
+	if (in->is_broken)
+		memset(&a, 0, sizeof(a));
+	return a;
 }
 
 struct wire_name wire_name(struct wire_in *in)

@@ -14,7 +14,7 @@ __attribute__((format(printf, 5, 0))) static int fill(struct err *e, int kind, c
 	return kind;
 }
 
-int err_set(struct err *e, enum err_kind kind, const char *code, int native, const char *fmt, ...)
+int(err_set)(struct err *e, enum err_kind kind, const char *code, int native, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -24,7 +24,7 @@ int err_set(struct err *e, enum err_kind kind, const char *code, int native, con
 	return kind;
 }
 
-int err_errno(struct err *e, enum err_kind kind, const char *code, const char *fmt, ...)
+int(err_errno)(struct err *e, enum err_kind kind, const char *code, const char *fmt, ...)
 {
 	int saved = errno;
 	char words[128];
@@ -40,7 +40,7 @@ int err_errno(struct err *e, enum err_kind kind, const char *code, const char *f
 	return kind;
 }
 
-int err_wrap(struct err *e, const char *fmt, ...)
+int(err_wrap)(struct err *e, const char *fmt, ...)
 {
 	char inner[ERR_MESSAGE_BYTES];
 	size_t used;

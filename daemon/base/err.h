@@ -66,3 +66,12 @@ int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 
 /* "NETWORK" … or "NONE"; accepts any number. */
 const char *err_kind_name(int kind);
 enum err_retry err_retry_class(int kind);
+
+/* The static analyzer does not see into these; it is told that they return a kind, never 0. */
+#ifdef __clang_analyzer__
+#define err_set(e, k, c, ...)                                                                      \
+	((void)(err_set)(e, k, c, __VA_ARGS__), (e)->code = (c), (e)->kind = (k), (int)(k))
+#define err_errno(e, k, c, ...)                                                                    \
+	((void)(err_errno)(e, k, c, __VA_ARGS__), (e)->code = (c), (e)->kind = (k), (int)(k))
+#define err_wrap(e, ...) ((err_wrap)(e, __VA_ARGS__) < 0 ? -1 : -1)
+#endif

@@ -137,7 +137,7 @@ int migrate_verify(sqlite3 *db, const char *path, struct migrations m, struct er
 
 	if (expected_text(m, &want, e) < 0 || schema_text(db, path, &have, e) < 0)
 		return e->kind;
-	if (strcmp(have, want) != 0)
+	if (!have || !want || strcmp(have, want) != 0)
 		return store_err_corrupt(e, path, "its tables are not those of this version");
 	return 0;
 }
