@@ -234,7 +234,7 @@ send_files() {
 	produce outbound 'it'\''s "quoted".txt' 512
 	produce outbound 'nothing.done' 0
 	produce outbound 'scan.tiff' 8388608
-	ls -lA partner/outgoing outbound
+	ls -l partner/outgoing outbound
 }
 
 # arrived SENT PLACE: every file that was sent is there, and no longer where it came from.
