@@ -15,11 +15,10 @@ enum {
 	BUSY_MS = 5000,
 	/* quick_check reads every page. Up to this size it always runs; a larger file is checked
 	 * where it is read. Measured: schema/README.md. */
-	CHECK_WHOLE_BYTES = 64 * 1024 * 1024,
+	CHECK_WHOLE_BYTES = 32 * 1024 * 1024,
 };
 
-/* ---- hardening --------------------------------------------------------------------------------
- */
+/* ---- hardening --------------------------------------------------------------------------- */
 
 static const char *const pragmas[] = {
         "PRAGMA synchronous = FULL", /* NORMAL loses acknowledged rows in a power cut */
@@ -41,6 +40,7 @@ static const struct {
         {SQLITE_DBCONFIG_ENABLE_LOAD_EXTENSION, 0},
         {SQLITE_DBCONFIG_ENABLE_FTS3_TOKENIZER, 0},
         {SQLITE_DBCONFIG_ENABLE_VIEW, 0},
+        {SQLITE_DBCONFIG_ENABLE_TRIGGER, 0},
         {SQLITE_DBCONFIG_DQS_DML, 0},
         {SQLITE_DBCONFIG_DQS_DDL, 0},
         {SQLITE_DBCONFIG_WRITABLE_SCHEMA, 0},
@@ -53,7 +53,7 @@ static const struct {
         {SQLITE_LIMIT_LENGTH, 1024 * 1024}, {SQLITE_LIMIT_SQL_LENGTH, 100 * 1024},
         {SQLITE_LIMIT_COLUMN, 64},          {SQLITE_LIMIT_EXPR_DEPTH, 40},
         {SQLITE_LIMIT_COMPOUND_SELECT, 10}, {SQLITE_LIMIT_ATTACHED, 0},
-        {SQLITE_LIMIT_VARIABLE_NUMBER, 16}, {SQLITE_LIMIT_TRIGGER_DEPTH, 4},
+        {SQLITE_LIMIT_VARIABLE_NUMBER, 16}, {SQLITE_LIMIT_TRIGGER_DEPTH, 1},
         {SQLITE_LIMIT_WORKER_THREADS, 0},
 };
 
@@ -84,8 +84,7 @@ static int harden(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
-/* ---- is it sound? -----------------------------------------------------------------------------
- */
+/* ---- is it sound? ------------------------------------------------------------------------ */
 
 static int check_pages(sqlite3 *db, const char *path, struct err *e)
 {
@@ -114,8 +113,7 @@ static int check_owner(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
-/* ---- creating ---------------------------------------------------------------------------------
- */
+/* ---- creating ---------------------------------------------------------------------------- */
 
 /* SQLite would create it readable for all. */
 static int make_file(const char *path, struct err *e)
@@ -188,8 +186,7 @@ static int create(const char *path, struct err *e)
 	return raw_flush_directory_of(path, e);
 }
 
-/* ---- opening ----------------------------------------------------------------------------------
- */
+/* ---- opening ----------------------------------------------------------------------------- */
 
 static int has_content(const char *path)
 {

@@ -5,8 +5,7 @@
 
 #include "daemon/base/mem.h"
 
-/* ---- what a job's deliveries amount to --------------------------------------------------------
- */
+/* ---- what a job's deliveries amount to --------------------------------------------------- */
 
 struct sums {
 	int open, held;
@@ -28,14 +27,14 @@ static int add_up(struct store *s, int64_t job, struct sums *out, struct err *e)
 
 /* Nothing of it would be tried any more: it waits for the operator as a whole, with the reason of
  * the delivery that gave up last. */
-static int hold_job(struct store *s, int64_t job, struct err *e)
+static int hold_job(struct store *s, struct job_row *job, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_DELIVERY_LAST_HELD);
 	struct job_waiting w = {JOB_HELD, JOB_STORED, 0, 0, NULL, NULL};
 	char code[STORE_CODE_BYTES], text[STORE_TEXT_BYTES];
 	int r;
 
-	sql_int(q, 1, job);
+	sql_int(q, 1, job->id);
 	r = sql_row(s, q, e);
 	if (r < 0)
 		return r;
@@ -49,16 +48,19 @@ static int hold_job(struct store *s, int64_t job, struct err *e)
 
 /* The operator held it while the last delivery was under way: it stays held, in front of settling.
  */
-static int complete_job(struct store *s, const struct job_row *job, struct err *e)
+static int complete_job(struct store *s, struct job_row *job, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_JOB_COMPLETE);
+	enum job_state to = job->state == JOB_HELD ? JOB_HELD : JOB_DELIVERED;
+	int r;
 
 	sql_int(q, 1, job->id);
-	sql_text(q, 2, job_state_name(job->state == JOB_HELD ? JOB_HELD : JOB_DELIVERED));
-	if (job->state == JOB_HELD)
+	sql_text(q, 2, job_state_name(to));
+	if (to == JOB_HELD)
 		sql_text(q, 3, job_state_name(JOB_DELIVERED));
 	sql_int(q, 4, s->now_ms);
-	return sql_run(s, q, e);
+	r = sql_run(s, q, e);
+	return r < 0 ? r : tally_step(s, job, to, e);
 }
 
 static bool awaits_deliveries(const struct job_row *job)
@@ -87,16 +89,15 @@ static int settle_up(struct store *s, int64_t id, struct outcome *out, struct er
 	if (r < 0 || sums.open)
 		return r;
 	if (sums.held)
-		return job.state == JOB_STORED ? hold_job(s, id, e) : 0;
+		return job.state == JOB_STORED ? hold_job(s, &job, e) : 0;
 	r = complete_job(s, &job, e);
 	if (r == 0 && !out->settle_source)
-		r = job_end(s, id, &kept, e);
-	out->complete = job.state == JOB_STORED || !out->settle_source;
+		r = job_end(s, &job, &kept, e);
+	out->complete = job.state != JOB_HELD;
 	return r;
 }
 
-/* ---- sending -> renaming ----------------------------------------------------------------------
- */
+/* ---- sending -> renaming ----------------------------------------------------------------- */
 
 struct renaming {
 	int64_t delivery;
@@ -157,8 +158,7 @@ int store_renaming(struct store *s, int64_t delivery, int verification, const un
 	return store_ask(s, REQUEST_WRITE, run_renaming, &a, e);
 }
 
-/* ---- the end of a delivery --------------------------------------------------------------------
- */
+/* ---- the end of a delivery --------------------------------------------------------------- */
 
 struct delivered {
 	int64_t delivery;
@@ -229,8 +229,7 @@ int store_delivered(struct store *s, int64_t delivery, const struct store_delive
 	return r;
 }
 
-/* ---- renaming -> sending ----------------------------------------------------------------------
- */
+/* ---- renaming -> sending ----------------------------------------------------------------- */
 
 static int run_resend(struct store *s, void *arg, struct err *e)
 {
@@ -254,8 +253,7 @@ int store_resend(struct store *s, int64_t delivery, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_resend, &delivery, e);
 }
 
-/* ---- failures ---------------------------------------------------------------------------------
- */
+/* ---- failures ---------------------------------------------------------------------------- */
 
 struct delivery_failed {
 	int64_t delivery;

@@ -5,8 +5,7 @@
 
 #include "daemon/base/mem.h"
 
-/* ---- claimed -> stored ------------------------------------------------------------------------
- */
+/* ---- claimed -> stored ------------------------------------------------------------------- */
 
 struct stored {
 	int64_t job;
@@ -43,11 +42,9 @@ static int add_delivery(struct store *s, const struct stored *a, const char *rou
 	sql_text(q, 3, a->to[i].dest);
 	sql_bytes(q, 4, a->to[i].final_name, a->to[i].final_bytes);
 	sql_int(q, 5, s->now_ms);
-	r = sql_row(s, q, e);
-	if (r < 0)
-		return r;
-	a->ids[i] = sqlite3_column_int64(q, 0);
-	return sql_run(s, q, e);
+	r = sql_run(s, q, e);
+	a->ids[i] = sqlite3_last_insert_rowid(s->db);
+	return r;
 }
 
 static int run_stored(struct store *s, void *arg, struct err *e)
@@ -68,6 +65,8 @@ static int run_stored(struct store *s, void *arg, struct err *e)
 		sql_bytes(q, 3, a->sha256, DIGEST_BYTES);
 	sql_int(q, 4, s->now_ms);
 	r = sql_run(s, q, e);
+	if (r == 0)
+		r = tally_step(s, &job, JOB_STORED, e);
 	for (size_t i = 0; r == 0 && i < a->n; i++)
 		r = add_delivery(s, a, job.route, i, e);
 	return r;
@@ -89,20 +88,22 @@ int store_stored(struct store *s, int64_t job, uint64_t size, const unsigned cha
 	return r;
 }
 
-/* ---- ends -------------------------------------------------------------------------------------
- */
+/* ---- ends -------------------------------------------------------------------------------- */
 
-int job_end(struct store *s, int64_t id, const struct job_ending *end, struct err *e)
+int job_end(struct store *s, struct job_row *job, const struct job_ending *end, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_JOB_END);
 
-	sql_int(q, 1, id);
+	int r;
+
+	sql_int(q, 1, job->id);
 	sql_text(q, 2, job_state_name(end->state));
 	sql_int(q, 3, end->at_source);
 	sql_int(q, 4, s->now_ms);
 	sql_text(q, 5, end->code ? end->code : "");
 	sql_text(q, 6, end->text ? end->text : "");
-	return sql_run(s, q, e);
+	r = sql_run(s, q, e);
+	return r < 0 ? r : tally_step(s, job, end->state, e);
 }
 
 struct ending {
@@ -123,7 +124,7 @@ static int run_ending(struct store *s, void *arg, struct err *e)
 	if (job.state != a->from &&
 	    !(a->late && job.state == JOB_HELD && job.resume == (int)a->from))
 		return job_step_refused(&job, a->end.state, e);
-	return job_end(s, a->job, &a->end, e);
+	return job_end(s, &job, &a->end, e);
 }
 
 int store_skipped(struct store *s, int64_t job, const char *code, const char *sentence,
@@ -141,14 +142,15 @@ int store_source_done(struct store *s, int64_t job, bool at_source, const char *
 	return store_ask(s, REQUEST_WRITE, run_ending, &a, e);
 }
 
-/* ---- failures ---------------------------------------------------------------------------------
- */
+/* ---- failures ---------------------------------------------------------------------------- */
 
-int job_wait(struct store *s, int64_t id, const struct job_waiting *w, struct err *e)
+int job_wait(struct store *s, struct job_row *job, const struct job_waiting *w, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_JOB_WAIT);
 
-	sql_int(q, 1, id);
+	int r;
+
+	sql_int(q, 1, job->id);
 	sql_text(q, 2, job_state_name(w->state));
 	if (w->state == JOB_HELD)
 		sql_text(q, 3, job_state_name(w->resume));
@@ -157,7 +159,8 @@ int job_wait(struct store *s, int64_t id, const struct job_waiting *w, struct er
 	sql_text(q, 6, w->code);
 	sql_text(q, 7, w->text);
 	sql_int(q, 8, s->now_ms);
-	return sql_run(s, q, e);
+	r = sql_run(s, q, e);
+	return r < 0 ? r : tally_step(s, job, w->state, e);
 }
 
 struct failed {
@@ -180,7 +183,7 @@ static int run_failed(struct store *s, void *arg, struct err *e)
 	if (r == 0 && job.state != a->from)
 		r = job_step_refused(&job, w.state, e);
 	if (r == 0)
-		r = job_wait(s, a->job, &w, e);
+		r = job_wait(s, &job, &w, e);
 	return r < 0 ? r : event_add(s, a->job, note, e);
 }
 

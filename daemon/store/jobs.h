@@ -12,11 +12,11 @@ struct job_waiting {
 	int64_t next_at_ms;
 	const char *code, *text;
 };
-int job_wait(struct store *s, int64_t id, const struct job_waiting *w, struct err *e);
+int job_wait(struct store *s, struct job_row *job, const struct job_waiting *w, struct err *e);
 
 struct job_ending {
 	enum job_state state; /* a final one */
 	bool at_source;
 	const char *code, *text; /* NULL allowed */
 };
-int job_end(struct store *s, int64_t id, const struct job_ending *end, struct err *e);
+int job_end(struct store *s, struct job_row *job, const struct job_ending *end, struct err *e);

@@ -37,8 +37,7 @@ static void bind_version(sqlite3_stmt *q, const char *route, const struct store_
 	sql_int(q, 5, (int64_t)f->identity);
 }
 
-/* ---- unknown ----------------------------------------------------------------------------------
- */
+/* ---- unknown ----------------------------------------------------------------------------- */
 
 struct unknown {
 	struct files in;
@@ -90,39 +89,41 @@ int store_unknown(struct store *s, const char *route, const struct store_file *f
 	return r;
 }
 
-/* ---- claim ------------------------------------------------------------------------------------
- */
+/* ---- claim ------------------------------------------------------------------------------- */
 
 struct claim {
 	struct files in;
 	int64_t *ids;
 };
 
-/* The id of the row made, 0 where the version is known, negative. */
-static int insert_claim(struct store *s, const struct claim *a, size_t i, struct err *e)
+/* Adds 1 to *made where the version was not known. */
+static int insert_claim(struct store *s, const struct claim *a, size_t i, int64_t *made,
+                        struct err *e)
 {
-	sqlite3_stmt *q = sql_begin(s, SQL_CLAIM);
-	int r;
+	sqlite3_stmt *q;
+	int r = is_known(s, &a->in, i, e);
 
-	bind_version(q, a->in.route, &a->in.files[i]);
-	sql_int(q, 6, a->in.listed_at_ms);
-	sql_int(q, 7, s->now_ms);
-	r = sql_row(s, q, e);
 	a->ids[i] = 0;
-	if (r <= 0)
-		return r;
-	a->ids[i] = sqlite3_column_int64(q, 0);
-	return sql_run(s, q, e);
+	if (r)
+		return r < 0 ? r : 0;
+	q = sql_begin(s, SQL_CLAIM);
+	bind_version(q, a->in.route, &a->in.files[i]);
+	sql_int(q, 6, s->now_ms);
+	r = sql_run(s, q, e);
+	a->ids[i] = sqlite3_last_insert_rowid(s->db);
+	*made += 1;
+	return r;
 }
 
 static int run_claim(struct store *s, void *arg, struct err *e)
 {
 	struct claim *a = arg;
+	int64_t made = 0;
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < a->in.n; i++)
-		r = insert_claim(s, a, i, e);
-	return r;
+		r = insert_claim(s, a, i, &made, e);
+	return r < 0 || !made ? r : tally_add(s, a->in.route, JOB_CLAIMED, made, e);
 }
 
 int store_claim(struct store *s, const char *route, const struct store_file *files, size_t n,
@@ -141,8 +142,7 @@ int store_claim(struct store *s, const char *route, const struct store_file *fil
 	return r;
 }
 
-/* ---- quarantine -------------------------------------------------------------------------------
- */
+/* ---- quarantine -------------------------------------------------------------------------- */
 
 struct quarantine {
 	const char *route, *code, *sentence;
@@ -160,9 +160,9 @@ static int run_quarantine(struct store *s, void *arg, struct err *e)
 	sql_int(q, 6, s->now_ms);
 	sql_text(q, 7, a->code);
 	sql_text(q, 8, a->sentence);
-	r = sql_row(s, q, e);
-	a->first_time = r > 0;
-	return r > 0 ? sql_run(s, q, e) : r;
+	r = sql_run(s, q, e);
+	a->first_time = r == 0 && sqlite3_changes(s->db) > 0;
+	return a->first_time ? tally_add(s, a->route, JOB_QUARANTINED, 1, e) : r;
 }
 
 int store_quarantine(struct store *s, const char *route, const struct store_file *file,

@@ -45,19 +45,20 @@ static int change_deliveries(struct store *s, enum sql which, int64_t job, struc
 	return sql_run(s, q, e);
 }
 
-/* ---- retry ------------------------------------------------------------------------------------
- */
+/* ---- retry ------------------------------------------------------------------------------- */
 
-static int reset_job(struct store *s, const struct job_row *job, enum job_state to, struct err *e)
+static int reset_job(struct store *s, struct job_row *job, enum job_state to, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_OPERATOR_JOB);
+	int r;
 
 	sql_int(q, 1, job->id);
 	sql_text(q, 2, job_state_name(to));
 	sql_text(q, 4, "");
 	sql_text(q, 5, "");
 	sql_int(q, 6, s->now_ms);
-	return sql_run(s, q, e);
+	r = sql_run(s, q, e);
+	return r < 0 ? r : tally_step(s, job, to, e);
 }
 
 static int run_retry(struct store *s, void *arg, struct err *e)
@@ -86,8 +87,7 @@ int store_retry(struct store *s, int64_t job, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_retry, &a, e);
 }
 
-/* ---- hold -------------------------------------------------------------------------------------
- */
+/* ---- hold -------------------------------------------------------------------------------- */
 
 static int run_hold(struct store *s, void *arg, struct err *e)
 {
@@ -102,7 +102,7 @@ static int run_hold(struct store *s, void *arg, struct err *e)
 	if (job.state == JOB_HELD || !job_step_is_legal(job.state, JOB_HELD))
 		return does_not_fit(&job, "held", e);
 	w.resume = job.state;
-	r = job_wait(s, a->job, &w, e);
+	r = job_wait(s, &job, &w, e);
 	if (r == 0)
 		r = change_deliveries(s, SQL_HOLD_DELIVERIES, a->job, note, e);
 	return r < 0 ? r : event_add(s, a->job, note, e);
@@ -115,8 +115,7 @@ int store_hold(struct store *s, int64_t job, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_hold, &a, e);
 }
 
-/* ---- cancel -----------------------------------------------------------------------------------
- */
+/* ---- cancel ------------------------------------------------------------------------------ */
 
 /* Everything has been delivered: what is canceled is the settling, and the record says delivered.
  */
@@ -141,7 +140,7 @@ static int run_cancel(struct store *s, void *arg, struct err *e)
 		end.state = JOB_DONE;
 	if (!job_step_is_legal(job.state, end.state))
 		return does_not_fit(&job, "canceled", e);
-	r = job_end(s, a->job, &end, e);
+	r = job_end(s, &job, &end, e);
 	if (r == 0)
 		r = change_deliveries(s, SQL_CANCEL_DELIVERIES, a->job, note, e);
 	return r < 0 ? r : event_add(s, a->job, note, e);
@@ -154,8 +153,7 @@ int store_cancel(struct store *s, int64_t job, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_cancel, &a, e);
 }
 
-/* ---- pause ------------------------------------------------------------------------------------
- */
+/* ---- pause ------------------------------------------------------------------------------- */
 
 struct pause {
 	const char *route;

@@ -94,8 +94,7 @@ int store_due(struct store *s, enum store_queue q, const char *route, const char
 	return 0;
 }
 
-/* ---- wake -------------------------------------------------------------------------------------
- */
+/* ---- wake -------------------------------------------------------------------------------- */
 
 static int wake_table(struct store *s, enum sql which, const char *route, struct err *e)
 {

@@ -45,6 +45,11 @@ int delivery_step(struct store *s, int64_t id, enum delivery_state to, struct de
 int job_step_refused(const struct job_row *row, enum job_state to, struct err *e);
 int delivery_step_refused(const struct delivery_row *row, enum delivery_state to, struct err *e);
 
+/* The job's row has been given the state `to`: counts it there (and sets job->state). */
+int tally_step(struct store *s, struct job_row *job, enum job_state to, struct err *e);
+/* n new jobs of a route. */
+int tally_add(struct store *s, const char *route, enum job_state state, int64_t n, struct err *e);
+
 /* `step` and `code` are ours; text may be NULL. Keeps at most EVENT_RETRIES of a job's retries. */
 enum { EVENT_RETRIES = 100 };
 struct event_note {

@@ -2,8 +2,8 @@
 
 /* Terms of the partial indexes: SQLite uses such an index only when the term stands in the query
  * exactly as in the schema. INDEXED BY makes a query that would not use it fail at open. */
-#define JOB_IS_OPEN      "job.state IN ('claimed', 'stored', 'delivered')"
-#define JOB_RESTS        "job.state IN ('done', 'held', 'skipped', 'quarantined', 'canceled')"
+#define JOB_IS_OPEN      "(job.state = 'claimed' OR job.state = 'stored' OR job.state = 'delivered')"
+#define JOB_RESTS        "(job.ended_ms IS NOT NULL OR job.state = 'held')"
 #define DELIVERY_IS_OPEN "delivery.state IN ('sending', 'renaming')"
 
 #define JOB_COLUMNS                                                                        \
@@ -42,12 +42,15 @@ const char *const sql_texts[SQL_COUNT] = {
         [SQL_IS_KNOWN] = "SELECT EXISTS (SELECT 1 FROM job INDEXED BY job_version "
                          "WHERE at_source = 1 AND " VERSION_IS ") OR EXISTS (" LEFT_SINCE ")",
         [SQL_CLAIM] = "INSERT INTO job (route, path, size, mtime_ms, identity, state, created_ms, "
-                      "updated_ms) SELECT ?1, ?2, ?3, ?4, ?5, 'claimed', ?7, ?7 "
-                      "WHERE NOT EXISTS (" LEFT_SINCE ") ON CONFLICT DO NOTHING RETURNING id",
+                      "updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'claimed', ?6, ?6)",
         [SQL_QUARANTINE] = "INSERT INTO job (route, path, size, mtime_ms, identity, state, "
                            "created_ms, updated_ms, ended_ms, code, text) "
                            "VALUES (?1, ?2, ?3, ?4, ?5, 'quarantined', ?6, ?6, ?6, ?7, ?8) "
-                           "ON CONFLICT DO NOTHING RETURNING id",
+                           "ON CONFLICT DO NOTHING",
+
+        [SQL_TALLY_ADD] = "INSERT INTO tally (route, state, jobs) VALUES (?1, ?2, ?3) "
+                          "ON CONFLICT (route, state) DO UPDATE SET jobs = jobs + excluded.jobs",
+        [SQL_TALLY_TAKE] = "UPDATE tally SET jobs = jobs - 1 WHERE route = ?1 AND state = ?2",
 
         /* ---- steps of a job ---- */
         [SQL_JOB_ROW] = "SELECT id, route, state, resume, code FROM job WHERE id = ?1",
@@ -69,8 +72,7 @@ const char *const sql_texts[SQL_COUNT] = {
 
         /* ---- steps of a delivery ---- */
         [SQL_DELIVERY_ADD] = "INSERT INTO delivery (job, route, dest, final_name, state, "
-                             "created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, 'sending', ?5, ?5) "
-                             "RETURNING id",
+                             "created_ms, updated_ms) VALUES (?1, ?2, ?3, ?4, 'sending', ?5, ?5)",
         [SQL_DELIVERY_ROW] = "SELECT id, job, dest, state, resume, code FROM delivery "
                              "WHERE id = ?1",
         [SQL_DELIVERY_SUMS] = "SELECT count(*), total(" DELIVERY_IS_OPEN "), "
@@ -106,8 +108,9 @@ const char *const sql_texts[SQL_COUNT] = {
         [SQL_NEXT_DELIVERY] =
                 "SELECT min(next_at) FROM delivery INDEXED BY delivery_due "
                 "WHERE " DELIVERY_IS_OPEN " AND dest = ?1 AND route = ?2 AND next_at > ?3",
-        [SQL_WAKE_JOBS] = "UPDATE job INDEXED BY job_open SET next_at = 0 WHERE " JOB_IS_OPEN
-                          " AND state IN ('claimed', 'delivered') AND route = ?1 AND next_at > 0",
+        [SQL_WAKE_JOBS] =
+                "UPDATE job INDEXED BY job_open SET next_at = 0 WHERE " JOB_IS_OPEN
+                " AND (state = 'claimed' OR state = 'delivered') AND route = ?1 AND next_at > 0",
         [SQL_WAKE_DELIVERIES] = "UPDATE delivery INDEXED BY delivery_due SET next_at = 0 "
                                 "WHERE " DELIVERY_IS_OPEN " AND route = ?1 AND next_at > 0",
 

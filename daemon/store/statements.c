@@ -1,6 +1,8 @@
-#include "daemon/store/inside.h"
+#include "daemon/store/statements.h"
 
 #include <assert.h>
+
+#include "daemon/store/inside.h"
 
 int statements_prepare(struct store *s, struct err *e)
 {

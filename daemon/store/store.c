@@ -1,9 +1,10 @@
-#include "daemon/store/inside.h"
+#include "daemon/store/store.h"
 
 #include <assert.h>
 
 #include "daemon/base/mem.h"
 #include "daemon/store/database.h"
+#include "daemon/store/inside.h"
 #include "daemon/store/lock.h"
 #include "daemon/store/rows.h"
 
@@ -49,8 +50,7 @@ void store_close(struct store *s)
 	release(s);
 }
 
-/* ---- words ------------------------------------------------------------------------------------
- */
+/* ---- words ------------------------------------------------------------------------------- */
 
 #define STORE_WORD(id, word, final) [id] = word,
 static const char *const job_words[] = {JOB_STATES(STORE_WORD)};

@@ -61,8 +61,7 @@ const char *job_state_name(enum job_state s);
 const char *delivery_state_name(enum delivery_state s);
 int job_state_parse(const char *word); /* -1: no such state */
 
-/* ---- life -------------------------------------------------------------------------------------
- */
+/* ---- life -------------------------------------------------------------------------------- */
 
 /* Creates state_dir/ferryd.db (0600) where missing, takes state_dir/lock, migrates from the
  * embedded schema, sets the hardening pragmas, quick_checks, starts the thread. */
@@ -70,8 +69,7 @@ int store_open(const char *state_dir, struct store **out, struct err *e);
 void store_close(struct store *s);              /* answers what is queued, checkpoints, joins */
 int64_t store_silent_ms(const struct store *s); /* any thread: since its thread last answered */
 
-/* ---- claiming ---------------------------------------------------------------------------------
- */
+/* ---- claiming ---------------------------------------------------------------------------- */
 
 struct store_file {
 	const void *path; /* relative to the route's source directory; bytes */
@@ -92,8 +90,7 @@ int store_claim(struct store *s, const char *route, const struct store_file *fil
 int store_quarantine(struct store *s, const char *route, const struct store_file *file,
                      const char *code, const char *sentence, bool *first_time, struct err *e);
 
-/* ---- steps of a job ---------------------------------------------------------------------------
- */
+/* ---- steps of a job ---------------------------------------------------------------------- */
 
 enum { STORE_CODE_BYTES = 48, STORE_TEXT_BYTES = 768 };
 
@@ -152,8 +149,7 @@ int store_source_done(struct store *s, int64_t job, bool at_source, const char *
                       struct err *e);
 int store_settle_failed(struct store *s, int64_t job, const struct store_failure *f, struct err *e);
 
-/* ---- what is to be done: the queue is the database --------------------------------------------
- */
+/* ---- what is to be done: the queue is the database --------------------------------------- */
 
 struct store_job {
 	int64_t id;
@@ -195,8 +191,7 @@ int store_due(struct store *s, enum store_queue q, const char *route, const char
               int64_t now_ms, struct store_task *out, size_t room, size_t *count,
               int64_t *next_at_ms, struct err *e);
 
-/* ---- operator ---------------------------------------------------------------------------------
- */
+/* ---- operator ---------------------------------------------------------------------------- */
 
 struct store_filter {
 	const char *route; /* NULL = all */
