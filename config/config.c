@@ -13,8 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
-/* ---- the snapshot and its references
- * ---------------------------------------------------------------- */
+/* ---- the snapshot and its references --------------------------------------------------------- */
 
 struct snapshot {
 	struct config config; /* first: a config is a snapshot */
@@ -49,8 +48,7 @@ void config_unref(const struct config *c)
 		snapshot_free(snapshot_of(c));
 }
 
-/* ---- from forms to the snapshot
- * ---------------------------------------------------------------------- */
+/* ---- from forms to the snapshot -------------------------------------------------------------- */
 
 static int processors(void)
 {
@@ -69,6 +67,7 @@ static void finish(struct loader *l)
 	for (size_t i = 0; i < l->routes.count; i++)
 		route_finish(l, (void *)l->routes.items[i]);
 	loops_check(l);
+	overlaps_check(l);
 	if (!l->daemon.workers)
 		l->daemon.workers = processors();
 }
@@ -114,8 +113,7 @@ static void publish(struct loader *l, struct config *c, const char *file)
 	c->secret_values = l->secret_values;
 }
 
-/* ---- loading
- * ------------------------------------------------------------------------------------------- */
+/* ---- loading --------------------------------------------------------------------------------- */
 
 typedef void read_fn(struct loader *l, const void *how);
 
@@ -174,8 +172,7 @@ struct config *config_load_text(const struct config_text *text, const struct con
 	return load(&l, text->name, read_text, text, r);
 }
 
-/* ---- lookups
- * -------------------------------------------------------------------------------------------- */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 const struct route_config *config_route(const struct config *c, const char *name)
 {

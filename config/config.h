@@ -17,8 +17,7 @@
 
 struct config;
 
-/* ---- secrets ----------------------------------------------------------------------------------
- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 enum secret_kind {
 	SECRET_NONE,
@@ -35,8 +34,7 @@ struct secret_ref {
 	const char *const *argv; /* SECRET_COMMAND: NULL-terminated, argv[0] absolute */
 };
 
-/* ---- endpoints --------------------------------------------------------------------------------
- */
+/* ---- endpoints ------------------------------------------------------------------------------- */
 
 enum protocol { PROTOCOL_LOCAL, PROTOCOL_SFTP, PROTOCOL_FTPS, PROTOCOL_FTP };
 
@@ -84,8 +82,7 @@ struct endpoint_config {
 	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
+/* ---- routes ---------------------------------------------------------------------------------- */
 
 enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
 enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
@@ -110,7 +107,8 @@ struct route_source {
 	const char *time_zone;          /* IANA name, NULL = local time */
 	int64_t stable_for_ms; /* two equal observations at least this far apart; 0 = off */
 	enum after_kind after;
-	const char *after_to; /* MOVE: directory; RENAME: name template */
+	const char *after_to; /* MOVE: directory, below path unless it begins with "/" (at
+	                       * a partner only); RENAME: name template */
 };
 
 struct retry_config {
@@ -142,8 +140,7 @@ struct route_config {
 	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 
-/* ---- the whole --------------------------------------------------------------------------------
- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
 struct daemon_config {
 	const char *state_dir; /* database and spool */

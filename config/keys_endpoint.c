@@ -12,8 +12,7 @@
 #define SECRET(member) .at = offsetof(struct secret_form, member)
 #define SECOND         INT64_C(1000)
 
-/* ---- secrets
- * ---------------------------------------------------------------------------------------- */
+/* ---- secrets --------------------------------------------------------------------------------- */
 
 static const char *check_credential(const char *name)
 {
@@ -66,8 +65,7 @@ const struct table keys_secret = {
                 "warned about",
 };
 
-/* ---- authentication
- * ------------------------------------------------------------------------------- */
+/* ---- authentication -------------------------------------------------------------------------- */
 
 static const struct key publickey_keys[] = {
         {"key", KEY_PATH, .flags = KEY_REQUIRED, AUTH(key_file),
@@ -101,8 +99,7 @@ static const struct table keys_auth = {
         .instead = "wants {publickey: {key: PATH}} or {password: {credential: NAME}}",
 };
 
-/* ---- the endpoint
- * ------------------------------------------------------------------------------------ */
+/* ---- the endpoint ---------------------------------------------------------------------------- */
 
 #define SFTP_ONLY "this version of ferryd carries sftp only"
 

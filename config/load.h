@@ -2,7 +2,8 @@
  * A configuration while it is being loaded: what the tables fill, and the steps that follow.
  *
  *	text --node.c--> tree --bind.c--> forms --endpoint.c, route.c--> snapshot
- *	                                                 files.c (disk), loops.c (between routes)
+ *	                                                 files.c (disk); loops.c, overlaps.c
+ *(routes)
  *
  * A form is a public struct with what is only needed until names are resolved: where it stands in
  * the file, and texts that become pointers. Steps report to `problems` and go on; every field of a
@@ -21,8 +22,7 @@ struct texts {
 	size_t count;
 };
 
-/* ---- what the tables fill
- * ------------------------------------------------------------------------- */
+/* ---- what the tables fill -------------------------------------------------------------------- */
 
 struct secret_form {
 	struct secret_ref ref;
@@ -81,8 +81,7 @@ struct loader {
 	size_t secret_values;
 };
 
-/* ---- the steps
- * -------------------------------------------------------------------------------------- */
+/* ---- the steps ------------------------------------------------------------------------------- */
 
 /* endpoint.c */
 void endpoint_finish(struct loader *l, struct endpoint_form *f);
@@ -105,6 +104,9 @@ void loops_check(struct loader *l);
 /* May a file of the route's source, renamed by `name_template`, be selected by `target` again? */
 bool loops_name_matches(const struct route_source *source, const char *name_template,
                         const struct route_source *target);
+
+/* overlaps.c: routes that take the same files from each other. */
+void overlaps_check(struct loader *l);
 
 /* files.c: what must exist on this machine. Tell at `n`; nothing with DISK_IGNORE. */
 enum dir_use { DIR_READ, DIR_READ_AND_CHANGE, DIR_WRITE };

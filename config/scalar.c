@@ -23,8 +23,7 @@ static bool is_scalar(struct binder *b, const struct key *k, const struct node *
 	return false;
 }
 
-/* ---- text
- * ----------------------------------------------------------------------------------------- */
+/* ---- text ------------------------------------------------------------------------------------ */
 
 static const char *judge(const struct binder *b, const struct key *k, const char *text)
 {
@@ -79,8 +78,7 @@ void bind_text(struct binder *b, const struct key *k, const struct node *n, void
 		memcpy(key_field(k, base), &text, sizeof(text));
 }
 
-/* ---- paths
- * ---------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 const char *bind_one_path(struct binder *b, const struct key *k, const struct node *n)
 {
@@ -108,8 +106,7 @@ void bind_path(struct binder *b, const struct key *k, const struct node *n, void
 		memcpy(key_field(k, base), &path, sizeof(path));
 }
 
-/* ---- numbers
- * ---------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static bool is_number(const char *text)
 {
@@ -240,8 +237,7 @@ void bind_duration(struct binder *b, const struct key *k, const struct node *n, 
 		memcpy(key_field(k, base), &value, sizeof(value));
 }
 
-/* ---- words
- * ------------------------------------------------------------------------------------------ */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 void bind_bool(struct binder *b, const struct key *k, const struct node *n, void *base)
 {

@@ -14,8 +14,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/text.h"
 
-/* ---- verbs --------------------------------------------------------------------------------------
- */
+/* ---- verbs ----------------------------------------------------------------------------------- */
 
 static struct config *load_bytes(const char *text, size_t length, struct config_report *r)
 {
@@ -36,8 +35,7 @@ static struct config *load(const char *text)
 	return c;
 }
 
-/* ---- limits
- * -------------------------------------------------------------------------------------- */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 static void check_size(size_t size, const char *told)
 {
@@ -114,8 +112,7 @@ static void test_node__finds_duplicates_among_many_keys(void **state)
 	buf_release(&text);
 }
 
-/* ---- fingerprints
- * --------------------------------------------------------------------------------- */
+/* ---- fingerprints ---------------------------------------------------------------------------- */
 
 #define ROUTE                                                            \
 	"version: 1\n"                                                   \
@@ -232,8 +229,7 @@ static void test_fingerprint__does_not_see_how_it_is_written(void **state)
 	}
 }
 
-/* ---- routes that are fine
- * -------------------------------------------------------------------------- */
+/* ---- routes that are fine -------------------------------------------------------------------- */
 
 static void test_loops__let_relays_and_sorting_pass(void **state)
 {
@@ -268,8 +264,35 @@ static void test_loops__let_relays_and_sorting_pass(void **state)
 	}
 }
 
-/* ---- references
- * ------------------------------------------------------------------------------------- */
+static size_t count_warnings(const char *routes)
+{
+	char *text _cleanup_free_ = mem_printf("version: 1\nroutes:\n%s", routes);
+	struct config_report r;
+	struct config *c = load_bytes(text, strlen(text), &r);
+	size_t warnings = r.warnings;
+
+	assert_non_null(c);
+	config_unref(c);
+	config_report_release(&r);
+	return warnings;
+}
+
+#define TWO(first, second)                                                                   \
+	"  a: {from: {" first "}, to: [{path: /x}]}\n  b: {from: {" second "}, to: [{path: " \
+	"/y}]}\n"
+
+static void test_overlaps__warn_when_a_route_takes_what_another_removes(void **state)
+{
+	(void)state;
+	assert_int_equal(1, count_warnings(TWO("path: /a", "path: /a, after: delete")));
+	assert_int_equal(1,
+	                 count_warnings(TWO("path: /a/s, after: delete", "path: /a, recurse: 1")));
+	assert_int_equal(0, count_warnings(TWO("path: /a", "path: /a")));
+	assert_int_equal(0, count_warnings(TWO("path: /a, after: delete, match: \"*.x\"",
+	                                       "path: /a, after: delete, match: \"*.y\"")));
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
 
 static void *use_and_leave(void *arg)
 {
@@ -298,8 +321,7 @@ static void test_config__lives_as_long_as_its_last_reference(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-/* ---- generated texts
- * --------------------------------------------------------------------------------- */
+/* ---- generated texts ------------------------------------------------------------------------- */
 
 static void check_generated(const char *file, void (*generate)(struct buf *out))
 {
@@ -340,6 +362,7 @@ int main(void)
 	        cmocka_unit_test(test_fingerprint__changes_with_every_setting),
 	        cmocka_unit_test(test_fingerprint__does_not_see_how_it_is_written),
 	        cmocka_unit_test(test_loops__let_relays_and_sorting_pass),
+	        cmocka_unit_test(test_overlaps__warn_when_a_route_takes_what_another_removes),
 	        cmocka_unit_test(test_config__lives_as_long_as_its_last_reference),
 	        cmocka_unit_test(test_schema__is_the_one_in_the_tree),
 	        cmocka_unit_test(test_reference__is_the_one_in_the_tree),
