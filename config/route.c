@@ -82,21 +82,20 @@ static bool is_local(const struct endpoint_config *e)
 	return e && e->protocol == PROTOCOL_LOCAL;
 }
 
-static void check_apart_from_state(struct loader *l, const struct node *n, const char *dir,
-                                   int levels)
+static bool is_apart_from_state(struct loader *l, const struct node *n, const char *dir, int levels)
 {
 	const char *state = l->daemon.state_dir;
 
-	if (!state)
-		return;
-	if (path_levels_below(dir, state) >= 0)
+	if (state && path_levels_below(dir, state) >= 0)
 		node_error(l->problems, n, "lies in daemon.state_dir (%s), which is ferryd's own",
 		           state);
-	else if (levels && path_levels_below(state, dir) >= 0)
+	else if (state && levels && path_levels_below(state, dir) >= 0)
 		node_error(l->problems, n,
-		           "with recurse it holds daemon.state_dir (%s), which is "
-		           "ferryd's own",
+		           "with recurse it holds daemon.state_dir (%s), which is ferryd's own",
 		           state);
+	else
+		return true;
+	return false;
 }
 
 /* ---- from ------------------------------------------------------------------------------------ */
@@ -192,9 +191,9 @@ static void finish_source(struct loader *l, struct route_form *f)
 	finish_after(l, s, n);
 	if (!is_local(s->endpoint) || !f->out.enabled)
 		return;
-	check_apart_from_state(l, path, s->endpoint->root, s->recurse);
-	files_check_dir(l, path, s->endpoint->root,
-	                s->after == AFTER_KEEP ? DIR_READ : DIR_READ_AND_CHANGE);
+	if (is_apart_from_state(l, path, s->endpoint->root, s->recurse))
+		files_check_dir(l, path, s->endpoint->root,
+		                s->after == AFTER_KEEP ? DIR_READ : DIR_READ_AND_CHANGE);
 }
 
 /* ---- to -------------------------------------------------------------------------------------- */
@@ -241,8 +240,8 @@ static void finish_dest(struct loader *l, const struct route_form *route, struct
 	                              : arena_printf(l->arena, "%s:%s", d->endpoint->name, d->path);
 	if (!is_local(d->endpoint) || !route->out.enabled)
 		return;
-	check_apart_from_state(l, path, d->endpoint->root, 0);
-	files_check_dir(l, path, d->endpoint->root, DIR_WRITE);
+	if (is_apart_from_state(l, path, d->endpoint->root, 0))
+		files_check_dir(l, path, d->endpoint->root, DIR_WRITE);
 }
 
 static void check_same_dest(struct loader *l, const struct route_form *f, size_t i)

@@ -350,6 +350,28 @@ static void test_config__the_installed_file_is_valid(void **state)
 	config_report_release(&r);
 }
 
+/* Only what it names is missing here: keys, known hosts, directories. */
+static void test_config__the_example_is_valid_but_for_its_files(void **state)
+{
+	char text[8192] = "version: 1\n";
+	FILE *f = fopen(SOURCE_DIR "/config/routes.d/example.yaml.disabled", "re");
+	struct config_text t = {"example", text, 0};
+	struct config_report r;
+	struct config *c;
+
+	(void)state;
+	assert_non_null(f);
+	assert_true(fread(text + 11, 1, sizeof(text) - 12, f) > 0);
+	assert_int_equal(fclose(f), 0);
+	t.length = strlen(text);
+	config_report_init(&r);
+	c = config_load_text(&t, NULL, DISK_IGNORE, &r);
+	assert_string_equal(buf_text(&r.text), "");
+	assert_int_equal(c->route_count, 2);
+	config_unref(c);
+	config_report_release(&r);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 
 int main(void)
@@ -369,6 +391,7 @@ int main(void)
 	        TEST(test_files__secrets_must_be_private),
 	        TEST(test_files__what_is_unwise_is_warned_about),
 	        TEST(test_config__the_installed_file_is_valid),
+	        TEST(test_config__the_example_is_valid_but_for_its_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

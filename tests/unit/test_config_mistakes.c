@@ -202,6 +202,8 @@ static void test_config__tells_values_of_the_wrong_kind_or_range(void **state)
 /* ---- endpoints ------------------------------------------------------------------------------- */
 
 static const struct mistake endpoint[] = {
+        {TOP("endpoints: {a: x}\nroutes: {r: {from: {endpoint: a, path: p}, to: [{path: /q}]}}"),
+         "ferryd.yaml:2:16: endpoints.a: wants a map with the keys of \"endpoint\", found \"x\""},
         {TOP("endpoints: [acme]"),
          "ferryd.yaml:2:12: endpoints: wants a map of names, found a list"},
         {TOP("endpoints: {local: {}}"), "ferryd.yaml:2:13: endpoints.local: \"local\" stands for "
