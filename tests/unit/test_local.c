@@ -3,6 +3,7 @@
  */
 #include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -390,7 +391,7 @@ static void body_swap(struct connection *c)
 	drop_file("mine", "open");
 	check(symlink("/etc/passwd", at("other")) == 0);
 	attacker = fork();
-	if (attacker == 0)
+	if (attacker == 0 && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0)
 		for (;;)
 			(void)renameat2(AT_FDCWD, at("mine"), AT_FDCWD, at("other"),
 			                RENAME_EXCHANGE);
