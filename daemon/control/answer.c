@@ -49,9 +49,13 @@ int answer_item(struct answer *a, json_t *item, struct err *e)
 
 int answer_end(struct answer *a, json_t *result, const struct err *failure, struct err *e)
 {
-	json_t *end = json_pack("{sb so*}", "ok", !failure, "result", result);
+	json_t *end = json_pack("{sb}", "ok", !failure);
 	int r;
 
+	if (!result && !failure)
+		result = json_object();
+	if (result)
+		(void)json_object_set_new(end, "result", result);
 	if (failure)
 		(void)json_object_set_new(end, "error",
 		                          json_pack("{ss ss so}", "kind",

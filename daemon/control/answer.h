@@ -30,7 +30,7 @@ void answer_init(struct answer *a, size_t line_bytes);
 void answer_release(struct answer *a);
 
 int answer_item(struct answer *a, json_t *item, struct err *e);
-/* failure NULL: ok. Writes everything out. */
+/* failure NULL: ok, and there is always a result then. Writes everything out. */
 int answer_end(struct answer *a, json_t *result, const struct err *failure, struct err *e);
 
 /* Raw bytes of a name or a server's text, escaped whatever their length. */

@@ -1,9 +1,11 @@
 #include "daemon/control/client.h"
 
 #include <errno.h>
+#include <grp.h>
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -12,15 +14,31 @@
 /* ---- connecting
  * ----------------------------------------------------------------------------------- */
 
+/* Whom the socket lets in besides its owner; where that cannot be seen, whom it is made for. */
+static const char *group_of(const char *path, char *out, size_t room)
+{
+	struct group entry, *found = NULL;
+	struct stat st;
+	char text[4096];
+
+	if (stat(path, &st) == 0 &&
+	    getgrgid_r(st.st_gid, &entry, text, sizeof(text), &found) == 0 && found)
+		(void)snprintf(out, room, "%s", found->gr_name);
+	else
+		(void)snprintf(out, room, "ferryd");
+	return out;
+}
+
 static int explain_connect(const char *path, struct err *e)
 {
 	int error = errno;
+	char group[64];
 
 	if (error == EACCES || error == EPERM)
 		return err_set(e, ERR_AUTH, "CTL-DENIED", error,
 		               "%s: permission denied. Operators are root and members of the "
-		               "socket's group: sudo usermod -aG ferryd $USER, then log in again",
-		               path);
+		               "socket's group: sudo usermod -aG %s $USER, then log in again",
+		               path, group_of(path, group, sizeof(group)));
 	if (error == ENOENT || error == ENOTDIR)
 		return err_set(e, ERR_NETWORK, "CTL-UNREACHABLE", error,
 		               "ferryd does not answer at %s: no such socket. Is it running? "
@@ -153,8 +171,8 @@ static int not_protocol(const struct client *c, struct err *e)
 static int read_line(struct client *c, json_t **out, struct err *e)
 {
 	for (;;) {
-		const char *from = (const char *)c->in.mem + c->in.start;
-		const char *end = buf_len(&c->in) ? memchr(from, '\n', buf_len(&c->in)) : NULL;
+		const char *from = buf_len(&c->in) ? (const char *)buf_data(&c->in) : NULL;
+		const char *end = from ? memchr(from, '\n', buf_len(&c->in)) : NULL;
 
 		if (end) {
 			*out = json_loadb(from, (size_t)(end - from), JSON_REJECT_DUPLICATES, NULL);

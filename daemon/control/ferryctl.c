@@ -106,7 +106,7 @@ static void show(const json_t *request, const json_t *items, const json_t *end)
 		return;
 	buf_init(&screen, SCREEN_BYTES);
 	render(&a, &style, &screen);
-	(void)fwrite(buf_data(&screen), 1, buf_len(&screen), stdout);
+	(void)fputs(buf_text(&screen), stdout);
 	buf_release(&screen);
 }
 

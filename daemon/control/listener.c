@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -121,6 +122,17 @@ static int identify(const char *path, struct socket_identity *out, gid_t *group)
 	return 0;
 }
 
+static void name_group(gid_t group, char *out, size_t room)
+{
+	struct group entry, *found = NULL;
+	char text[4096];
+
+	if (getgrgid_r(group, &entry, text, sizeof(text), &found) == 0 && found)
+		(void)snprintf(out, room, "%s", found->gr_name);
+	else
+		(void)snprintf(out, room, "%u", (unsigned)group);
+}
+
 int control_listen(const char *path, struct control_listener *out, struct err *e)
 {
 	struct control_listener l = {.fd = -1};
@@ -141,6 +153,7 @@ int control_listen(const char *path, struct control_listener *out, struct err *e
 		return e->kind;
 	}
 	memcpy(l.path, a.sun_path, sizeof(l.path));
+	name_group(l.rules.operators, l.group, sizeof(l.group));
 	l.rules.daemon = geteuid();
 	l.rules.readers = (gid_t)PEER_NO_GROUP;
 	*out = l;

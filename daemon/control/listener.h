@@ -24,6 +24,7 @@ struct control_listener {
 	int fd;
 	char path[108];
 	struct socket_identity file; /* to remove no other */
+	char group[64];              /* name of the operators' group, or its number */
 	struct peer_rules rules;     /* operators: the socket file's group; readers: none */
 };
 

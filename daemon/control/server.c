@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/control/answer.h"
@@ -27,6 +28,7 @@ struct operator
 {
 	struct control_server *server;
 	struct io *io;
+	struct peer peer;
 	struct buf in;
 	struct deadline message; /* by when the message begun must be complete */
 	struct answer answer;
@@ -73,8 +75,8 @@ static int read_more(struct operator* o, struct err *e)
 static int read_line(struct operator* o, size_t *n, struct err *e)
 {
 	for (;;) {
-		const char *from = (const char *)o->in.mem + o->in.start;
-		const char *end = buf_len(&o->in) ? memchr(from, '\n', buf_len(&o->in)) : NULL;
+		const char *from = buf_len(&o->in) ? (const char *)buf_data(&o->in) : NULL;
+		const char *end = from ? memchr(from, '\n', buf_len(&o->in)) : NULL;
 		size_t length = end ? (size_t)(end - from) : buf_len(&o->in);
 
 		if (length >= CONTROL_LINE_BYTES) {
@@ -91,6 +93,18 @@ static int read_line(struct operator* o, size_t *n, struct err *e)
 	}
 }
 
+static void note_change(const struct operator* o, const struct request *r)
+{
+	char *args = json_dumps(r->args, JSON_COMPACT);
+	struct escaped shown;
+
+	if (verbs_is_change(r->verb))
+		log_info("an operator asks for a change", "verb=%s args=%s uid=%u pid=%d", r->verb,
+		         args ? escape(args, strlen(args), shown.text, 256) : "{}",
+		         (unsigned)o->peer.uid, (int)o->peer.pid);
+	free(args);
+}
+
 static int answer_line(struct operator* o, enum peer_right right, size_t n, struct err *e)
 {
 	struct request request;
@@ -100,6 +114,7 @@ static int answer_line(struct operator* o, enum peer_right right, size_t n, stru
 	if (request_parse((const char *)buf_data(&o->in), n, &request, &why) < 0) {
 		r = answer_end(&o->answer, NULL, &why, e);
 	} else {
+		note_change(o, &request);
 		r = verbs_run(&request, right, &o->server->engine, &o->answer, e);
 		request_release(&request);
 	}
@@ -114,20 +129,18 @@ static enum peer_right greet(struct operator* o)
 {
 	struct control_listener *l = &o->server->listener;
 	enum peer_right right = RIGHT_NONE;
-	struct peer peer;
 	struct err e;
 
-	if (peer_of(io_fd(o->io), &peer, &e) == 0) {
-		right = peer_right(&peer, &l->rules);
+	if (peer_of(io_fd(o->io), &o->peer, &e) == 0) {
+		right = peer_right(&o->peer, &l->rules);
 		if (right != RIGHT_NONE)
 			return right;
 		(void)err_set(&e, ERR_AUTH, "CONTROL-NOT-PERMITTED", 0,
 		              "user %u may not use this ferryd: root, user %u and members of "
-		              "group %u may; join the group (usermod -aG), then log in again",
-		              (unsigned)peer.uid, (unsigned)l->rules.daemon,
-		              (unsigned)l->rules.operators);
+		              "group %s may; join the group (usermod -aG %s), then log in again",
+		              (unsigned)o->peer.uid, (unsigned)l->rules.daemon, l->group, l->group);
 		log_warn("a stranger was turned away from the control socket", "uid=%u pid=%d",
-		         (unsigned)peer.uid, (int)peer.pid);
+		         (unsigned)o->peer.uid, (int)o->peer.pid);
 	}
 	(void)hang_up(o, &e);
 	return RIGHT_NONE;

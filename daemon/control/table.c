@@ -183,7 +183,8 @@ static void write_cell(const struct cell *c, const struct column *column, int wi
 	if (used > width) {
 		size_t n = bytes_within(text, width - 1, &used);
 
-		text = cut = mem_printf("%.*s\xE2\x80\xA6", (int)n, text);
+		cut = mem_printf("%.*s\xE2\x80\xA6", (int)n, text);
+		text = cut;
 		used++;
 	}
 	if (column->align == ALIGN_RIGHT)

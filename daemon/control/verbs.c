@@ -1,7 +1,5 @@
 #include "daemon/control/verbs.h"
 
-#include <stdbool.h>
-
 #include "daemon/base/escape.h"
 #include "daemon/base/text.h"
 
@@ -57,6 +55,14 @@ static const struct verb *find_verb(const char *name, struct err *e)
 	              tmp.text, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
 	              nearest ? "\"?" : "");
 	return NULL;
+}
+
+bool verbs_is_change(const char *verb)
+{
+	struct err unknown;
+	const struct verb *v = find_verb(verb, &unknown);
+
+	return v && v->needs == RIGHT_OPERATE;
 }
 
 /* ---- arguments --------------------------------------------------------------------------------

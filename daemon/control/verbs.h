@@ -9,6 +9,7 @@
  */
 #pragma once
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "daemon/control/answer.h"
 #include "daemon/control/control.h"
@@ -19,6 +20,9 @@ enum { VERBS_JOB_LIMIT = 100000, VERBS_JOB_PAGE = 50 };
 
 int verbs_run(const struct request *r, enum peer_right right, const struct control_engine *engine,
               struct answer *answer, struct err *e);
+
+/* Whether a verb changes anything: the log tells who asked for it. */
+bool verbs_is_change(const char *verb);
 
 /* ---- between the files of the verbs ---------------------------------------------------------- */
 

@@ -2,6 +2,7 @@
 #include "daemon/control/verbs.h"
 
 #include "daemon/base/clock.h"
+#include "daemon/base/mem.h"
 
 static json_t *counts_json(const int64_t *counts)
 {
@@ -57,13 +58,31 @@ static json_t *endpoint_json(const struct control_endpoint *p)
 	                 s->trace_file[0] ? answer_name(s->trace_file) : json_null());
 }
 
+/* A report can be longer than a message: its first lines, then where the rest is. */
+static json_t *report_json(const char *text)
+{
+	enum { REPORT_BYTES = 8 * 1024 };
+	size_t n = strlen(text);
+	json_t *made;
+	char *cut;
+
+	if (n <= REPORT_BYTES)
+		return answer_text(text);
+	for (n = REPORT_BYTES; n > 0 && text[n - 1] != '\n'; n--)
+		;
+	cut = mem_printf("%.*sand more: ferryctl reload shows all\n", (int)n, text);
+	made = answer_text(cut);
+	free(cut);
+	return made;
+}
+
 static json_t *status_json(const struct control_status *s)
 {
 	int64_t now = clock_wall_ms();
 	json_t *config =
 	        json_pack("{so so so so}", "file", answer_name(s->config_file), "loaded_ms",
 	                  answer_time(s->config_loaded_ms), "reload_error",
-	                  s->reload_error ? answer_text(s->reload_error) : json_null(),
+	                  s->reload_error ? report_json(s->reload_error) : json_null(),
 	                  "reload_error_ms", answer_time(s->reload_error ? s->reload_error_ms : 0));
 	json_t *disk =
 	        json_pack("{sI sI sb}", "free_bytes", (json_int_t)s->disk_free_bytes, "total_bytes",

@@ -323,6 +323,7 @@ static void check_code(const char *request, const char *want)
 		(void)fprintf(stderr, "%s: %s, not %s\n", request, code_of(end), want);
 	check(strcmp(code_of(end), want) == 0);
 	check(json_is_true(json_object_get(end, "ok")) == (*want == '\0'));
+	check(json_is_object(json_object_get(end, "result")) || *want != '\0');
 	json_decref(end);
 }
 
