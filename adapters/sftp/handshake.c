@@ -78,6 +78,11 @@ int sftp_handshake_version(struct sftp_client *c, struct err *e)
 			return sftp_client_bad_frame(c, frame, e);
 		r = sftp_client_read_more(c, d, e);
 	}
+	if (r < 0 && strcmp(e->code, "SFTP-ENDED") == 0)
+		return err_set(
+		        e, ERR_NETWORK, "SFTP-ENDED", 0,
+		        "the server ended the session before it began; it may not offer SFTP "
+		        "to this user, or its SFTP program does not start");
 	if (r < 0)
 		return r;
 	r = take_version(c, buf_data(&c->in) + 4, n, e);

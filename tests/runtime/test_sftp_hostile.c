@@ -570,7 +570,7 @@ static const struct row {
         {HONEST, 0, PUT, 0, "", "", ALIVE},
         {HONEST, 0, RENAME, 0, "", "", ALIVE},
         {SILENT, 0, OPEN_SESSION, ERR_NETWORK, "TIMEOUT", "start SFTP", DEAD},
-        {GONE, 0, OPEN_SESSION, ERR_NETWORK, "SFTP-ENDED", "has ended", DEAD},
+        {GONE, 0, OPEN_SESSION, ERR_NETWORK, "SFTP-ENDED", "before it began", DEAD},
         {CHATTY, 0, OPEN_SESSION, ERR_PROTOCOL, "SFTP-GARBAGE", "\"Welcome to ACME", DEAD},
         {VERSION_6, 0, OPEN_SESSION, ERR_PROTOCOL, "SFTP-VERSION", "version 6", DEAD},
         {NO_VERSION, 0, OPEN_SESSION, ERR_PROTOCOL, "SFTP-NO-VERSION", "VERSION", DEAD},
