@@ -13,11 +13,12 @@
 
 enum {
 	READ_ROOM = 128 * 1024,
+	READ_IDLE = 4096, /* room for what comes first after a silence */
 	IN_MOST = WIRE_NAME_PACKET_MOST + 2 * READ_ROOM,
 	WRITE_PIECE = 256 * 1024, /* one stall deadline each */
 	IN_FLIGHT_MOST = 16 * 1024 * 1024,
 	SHARE_LEAST = 64 * 1024,
-	KEEP_IDLE = 64 * 1024, /* buffers beyond this are given back when nothing is under way */
+	KEEP_IDLE = 16 * 1024, /* buffers beyond this are given back when nothing is under way */
 	SHOWN = 200,
 };
 
@@ -238,11 +239,12 @@ static int ended(struct sftp_client *c, struct err *e)
 
 int sftp_client_read_more(struct sftp_client *c, struct deadline d, struct err *e)
 {
-	unsigned char *room = buf_reserve(&c->in, READ_ROOM);
+	size_t most = c->slots.used > 0 ? READ_ROOM : READ_IDLE;
+	unsigned char *room = buf_reserve(&c->in, most);
 	ssize_t n;
 
 	assert(room); /* a longer packet than IN_MOST was refused by its length */
-	n = c->stream->ops->read(c->stream, room, READ_ROOM, "SFTP answers", d, e);
+	n = c->stream->ops->read(c->stream, room, most, "SFTP answers", d, e);
 	if (n == 0)
 		return ended(c, e);
 	if (n < 0)
@@ -252,14 +254,20 @@ int sftp_client_read_more(struct sftp_client *c, struct deadline d, struct err *
 	return 0;
 }
 
+static void give_back(struct buf *b)
+{
+	if (buf_len(b) == 0 && b->cap > KEEP_IDLE)
+		buf_release(b);
+}
+
+/* A thousand idle connections should not hold a thousand windows' worth of memory. */
 static void give_back_memory(struct sftp_client *c)
 {
 	if (c->slots.used > 0)
 		return;
-	if (buf_len(&c->in) == 0 && c->in.cap > 2 * READ_ROOM)
-		buf_release(&c->in);
-	if (buf_len(&c->out) == 0 && c->out.cap > KEEP_IDLE)
-		buf_release(&c->out);
+	give_back(&c->in);
+	give_back(&c->out);
+	give_back(&c->sending);
 }
 
 static void read_answers(void *arg)
