@@ -26,7 +26,7 @@ static char *read_golden(const char *name, const char *suffix)
 	               suffix);
 	f = fopen(path, "r");
 	if (f) {
-		(void)fread(text, 1, 64 * 1024 - 1, f);
+		text[fread(text, 1, 64 * 1024 - 1, f)] = '\0';
 		(void)fclose(f);
 	}
 	return text;
