@@ -2,41 +2,9 @@
 
 #include <assert.h>
 
-#include "adapters/breaker.h"
+#include "adapters/endpoint_state.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
-
-enum { TEND_LEAST_MS = 10, TEND_MOST_MS = 60 * 1000 };
-
-struct endpoint {
-	const struct config *config; /* referenced, NULL in tests */
-	const struct endpoint_config *settings;
-	const struct adapter *adapter;
-	unsigned trace_mask;
-	enum trace_when trace_when;
-
-	struct link slots;   /* live ones */
-	struct link waiters; /* struct waiter, longest waiting first */
-	int live, connecting, closing;
-	int room_each; /* operations a connection carries, 0 = not known yet */
-	struct breaker breaker;
-	char trace_file[256]; /* of the last failure */
-
-	struct group fibers; /* connecting, pinging, closing, keeper */
-	struct signal tend;  /* wakes the keeper */
-	bool has_keeper, is_ending;
-};
-
-/* One connection. Out of `slots` once it is dead; freed when its last lease is back. */
-struct slot {
-	struct link link;
-	struct endpoint *endpoint;
-	struct connection *connection;
-	struct trace *trace;
-	int leases, room;
-	bool is_dead, has_worked;
-	int64_t used_ms, pinged_ms; /* clock_mono_ms() */
-};
 
 /* In the frame of endpoint_lease. Leaves the list when it is served or failed. */
 struct waiter {
@@ -49,8 +17,7 @@ struct waiter {
 
 static void pump(struct endpoint *p);
 
-/* ---- connections: from connected to closed ----------------------------------------------------
- */
+/* ---- connections: from connected to closed ----------------------------------------------- */
 
 static void close_fiber(void *arg)
 {
@@ -72,8 +39,7 @@ static void close_when_unused(struct slot *s)
 		group_start(&s->endpoint->fibers, "close connection", close_fiber, s);
 }
 
-/* No new lease gets it; running operations fail at once. */
-static void retire(struct slot *s)
+void slot_retire(struct slot *s)
 {
 	struct endpoint *p = s->endpoint;
 
@@ -116,8 +82,7 @@ static bool is_fatal(int result)
 	return result == ERR_NETWORK || result == ERR_PROTOCOL || result == ERR_BUG;
 }
 
-/* An operation on `s` ended: what does it say about the connection? */
-static void judge(struct slot *s, int result, const struct err *e)
+void slot_judge(struct slot *s, int result, const struct err *e)
 {
 	struct endpoint *p = s->endpoint;
 	bool is_gone = is_fatal(result) || !p->adapter->is_alive(s->connection);
@@ -129,14 +94,14 @@ static void judge(struct slot *s, int result, const struct err *e)
 	if (is_gone) {
 		if (!s->has_worked && result < 0 && e && result != ERR_CANCELED)
 			breaker_failed(&p->breaker, clock_mono_ms(), e);
-		retire(s);
+		slot_retire(s);
 	} else if (!s->has_worked && result != ERR_CANCELED) {
 		s->has_worked = true; /* even "no such file" proves a server that works */
 		breaker_succeeded(&p->breaker);
 	}
 }
 
-static void give_back(struct slot *s)
+void slot_give_back(struct slot *s)
 {
 	struct endpoint *p = s->endpoint;
 
@@ -147,8 +112,7 @@ static void give_back(struct slot *s)
 	pump(p);
 }
 
-/* ---- connecting ---------------------------------------------------------------------------------
- */
+/* ---- connecting -------------------------------------------------------------------------- */
 
 static void serve(struct waiter *w, struct slot *s)
 {
@@ -186,8 +150,6 @@ static struct trace *begin_trace(struct endpoint *p)
 	return t;
 }
 
-static void keeper_fiber(void *arg);
-
 static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
 {
 	struct slot *s = mem_new_of(struct slot);
@@ -202,7 +164,7 @@ static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
 	p->live++;
 	if (!p->has_keeper) {
 		p->has_keeper = true;
-		group_start(&p->fibers, "keep connections", keeper_fiber, p);
+		group_start(&p->fibers, "keep connections", endpoint_keep, p);
 	}
 }
 
@@ -260,8 +222,7 @@ static bool may_open(const struct endpoint *p)
 	       breaker_may_try(&p->breaker, clock_mono_ms());
 }
 
-/* ---- the pool -----------------------------------------------------------------------------------
- */
+/* ---- the pool ---------------------------------------------------------------------------- */
 
 /* The live connection with the fewest leases that has room; dead ones found on the way go. */
 static struct slot *pick(struct endpoint *p)
@@ -273,7 +234,7 @@ static struct slot *pick(struct endpoint *p)
 		struct slot *s = list_item(l, struct slot, link);
 
 		if (!p->adapter->is_alive(s->connection))
-			retire(s);
+			slot_retire(s);
 		else if (s->leases < s->room && (!best || s->leases < best->leases))
 			best = s;
 	}
@@ -326,7 +287,7 @@ static int wait_served(struct endpoint *p, struct waiter *w, struct deadline d, 
 	if (r == 0)
 		return 0;
 	if (w->slot)
-		give_back(w->slot); /* came together with the cancel */
+		slot_give_back(w->slot); /* came together with the cancel */
 	else
 		list_remove(&w->link);
 	*e = why;
@@ -361,73 +322,11 @@ void lease_release(struct lease *l, int result, const struct err *e)
 
 	*l = (struct lease){0};
 	s->used_ms = clock_mono_ms();
-	judge(s, result, e);
-	give_back(s);
+	slot_judge(s, result, e);
+	slot_give_back(s);
 }
 
-/* ---- idle connections
- * ---------------------------------------------------------------------------- */
-
-static void ping_fiber(void *arg)
-{
-	struct slot *s = arg;
-	struct err e = {0};
-	int r = s->endpoint->adapter->ping(s->connection, &e);
-
-	s->pinged_ms = clock_mono_ms();
-	judge(s, r, &e);
-	give_back(s);
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Pings or closes `s` if that is due; returns when to look again, in ms. */
-static int64_t tend_slot(struct slot *s, int64_t now)
-{
-	struct endpoint *p = s->endpoint;
-	const struct endpoint_config *c = p->settings;
-	int64_t idle = s->leases ? 0 : now - s->used_ms;
-	int64_t quiet = s->leases ? 0 : sooner(idle, now - s->pinged_ms);
-	int64_t next = TEND_MOST_MS;
-
-	if (!p->adapter->is_alive(s->connection) ||
-	    (c->idle_close_ms && idle >= c->idle_close_ms)) {
-		retire(s);
-		return next;
-	}
-	if (c->keepalive_ms && quiet >= c->keepalive_ms) {
-		s->leases++; /* the right to run an operation, as any other */
-		group_start(&p->fibers, "ping", ping_fiber, s);
-		quiet = 0;
-	}
-	if (c->idle_close_ms)
-		next = sooner(next, c->idle_close_ms - idle);
-	if (c->keepalive_ms)
-		next = sooner(next, c->keepalive_ms - quiet);
-	return next < TEND_LEAST_MS ? TEND_LEAST_MS : next;
-}
-
-/* Lives while there are connections. */
-static void keeper_fiber(void *arg)
-{
-	struct endpoint *p = arg;
-	struct err e;
-
-	while (p->live > 0 && !fiber_is_canceled()) {
-		int64_t next = TEND_MOST_MS, now = clock_mono_ms();
-
-		list_for_each(l, &p->slots) next =
-		        sooner(next, tend_slot(list_item(l, struct slot, link), now));
-		(void)signal_wait(&p->tend, "idle connections", deadline_in(next), &e);
-	}
-	p->has_keeper = false;
-}
-
-/* ---- the endpoint
- * --------------------------------------------------------------------------------- */
+/* ---- the endpoint ------------------------------------------------------------------------ */
 
 /* FNV-1a of the name, and the time: two daemons with equal names draw differently */
 static uint64_t seed_of(const char *name)
@@ -473,7 +372,7 @@ void endpoint_free(struct endpoint *p)
 		struct slot *s = list_item(l, struct slot, link);
 
 		assert(s->leases == 0);
-		retire(s);
+		slot_retire(s);
 	}
 	group_wait(&p->fibers, "closing connections");
 	fiber_shield_end();

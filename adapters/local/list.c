@@ -30,8 +30,7 @@ struct listing {
 	struct buf names;
 };
 
-/* ---- on the pool
- * --------------------------------------------------------------------------------- */
+/* ---- on the pool ------------------------------------------------------------------------- */
 
 static int open_dir(void *arg, struct err *e)
 {
@@ -109,8 +108,7 @@ static int close_dir(void *arg, struct err *e)
 	return 0;
 }
 
-/* ---- in the fiber
- * -------------------------------------------------------------------------------- */
+/* ---- in the fiber ------------------------------------------------------------------------ */
 
 struct taken {
 	const struct list_limits *limits;
@@ -186,8 +184,7 @@ int local_list(struct connection *c, const char *path, const struct list_limits 
 	return local_end(c, "list", path, r, e);
 }
 
-/* ---- stat
- * ------------------------------------------------------------------------------------------ */
+/* ---- stat -------------------------------------------------------------------------------- */
 
 struct stat_job {
 	struct connection *c;

@@ -11,7 +11,8 @@
  *	move.c        rename, remove, adopt
  *	claim.c       taking a file away from its writers
  *	watch.c       hints that something appeared, and who is still writing;
- *	              hub.c one inotify for all, tree.c its directories, writers.c its writers
+ *	              hub.c places.c notices.c one inotify for all, tree.c watching a tree,
+ *	              writers.c who is writing
  *	beneath.c     opening, never outside of the root
  *	barrier.c     shared flushes
  *	errors.c      errno -> kind, code, cause and cure
@@ -50,7 +51,7 @@ struct connection {
 	struct link watches;
 };
 
-/* ---- each operation -------------------------------------------------------------------------- */
+/* ---- each operation ---------------------------------------------------------------------- */
 
 int local_begin(struct connection *c, struct err *e);
 /* Traces the outcome and returns `r`. */
@@ -75,7 +76,7 @@ bool local_is_busy(struct connection *c, const char *path);
 /* Ends all watches of the connection. From a fiber. */
 void local_unwatch(struct connection *c);
 
-/* ---- shared pieces ------------------------------------------------------------------------------ */
+/* ---- shared pieces ----------------------------------------------------------------------- */
 
 /* From errno: "<verb> <path> in <root>: <system's words>; <cure>". */
 int local_err(struct err *e, const struct connection *c, const char *verb, const char *path);

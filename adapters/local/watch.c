@@ -53,6 +53,7 @@ int local_watch(struct connection *c, int depth, void (*changed)(void *arg), voi
                 struct err *e)
 {
 	struct local_watch *w;
+	struct err why;
 	int r = local_begin(c, e);
 
 	if (r < 0)
@@ -70,11 +71,13 @@ int local_watch(struct connection *c, int depth, void (*changed)(void *arg), voi
 	        .changed = watch_changed,
 	        .arg = w,
 	};
-	r = begin(c, w, e);
-	if (r == ERR_BUSY)
-		r = do_without(c, w, e);
-	else if (r < 0)
+	r = begin(c, w, &why);
+	if (r == ERR_BUSY) {
+		r = do_without(c, w, &why);
+	} else if (r < 0) {
+		*e = why;
 		free(w);
+	}
 	return local_end(c, "watch", ".", r, e);
 }
 

@@ -11,8 +11,7 @@
 #include "daemon/runtime/work.h"
 #include "tests/runtime/rig.h"
 
-/* ---- the fake
- * --------------------------------------------------------------------------------------- */
+/* ---- the fake ---------------------------------------------------------------------------- */
 
 struct connection {
 	bool is_dead;
@@ -92,8 +91,7 @@ static const struct adapter adapter_fake = {
         .ping = fake_ping,
 };
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------- */
+/* ---- verbs ------------------------------------------------------------------------------- */
 
 static struct endpoint_config settings;
 static struct endpoint *p;
@@ -198,8 +196,7 @@ static void begin_use(struct user *u, bool may_give)
 	rig_turns(3);
 }
 
-/* ---- the breaker
- * -------------------------------------------------------------------------------------- */
+/* ---- the breaker ------------------------------------------------------------------------- */
 
 static struct err failure_of(enum err_kind kind)
 {
@@ -267,8 +264,7 @@ static void test_breaker__refused_credentials_stop_it(void **state)
 	}
 }
 
-/* ---- sharing
- * ------------------------------------------------------------------------------------------- */
+/* ---- sharing ----------------------------------------------------------------------------- */
 
 static void body_sharing(void)
 {
@@ -347,8 +343,7 @@ static void test_endpoint__connects_once_for_all_who_wait(void **state)
 	run(body_once);
 }
 
-/* ---- failures
- * ------------------------------------------------------------------------------------------- */
+/* ---- failures ---------------------------------------------------------------------------- */
 
 static void body_refused(void)
 {
@@ -468,8 +463,7 @@ static void test_endpoint__a_late_connection_serves_the_next(void **state)
 	run(body_deadline);
 }
 
-/* ---- connections that die
- * ----------------------------------------------------------------------------------- */
+/* ---- connections that die ---------------------------------------------------------------- */
 
 static void body_dies(void)
 {
@@ -567,8 +561,7 @@ static void test_endpoint__goes_on_with_what_the_server_allows(void **state)
 	run(body_growth);
 }
 
-/* ---- idle connections
- * ------------------------------------------------------------------------------------------ */
+/* ---- idle connections -------------------------------------------------------------------- */
 
 static void await_closes(int n)
 {
@@ -642,9 +635,7 @@ static void test_endpoint__free_ends_a_connect_under_way(void **state)
 	assert_int_equal(fake.closes, 0);
 }
 
-/* ---- traces
- * ----------------------------------------------------------------------------------------------------
- */
+/* ---- traces ------------------------------------------------------------------------------ */
 
 static char dir[64];
 

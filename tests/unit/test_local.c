@@ -12,8 +12,7 @@
 #include "daemon/base/mem.h"
 #include "tests/unit/local_rig.h"
 
-/* ---- flushes are counted, and fail when told to
- * --------------------------------------------------- */
+/* ---- flushes are counted, and fail when told to ------------------------------------------ */
 
 static int flushes, flush_error;
 
@@ -42,8 +41,20 @@ int syncfs(int fd)
 	return flush(SYS_syncfs, fd);
 }
 
-/* ---- verbs
- * ------------------------------------------------------------------------------------------ */
+/* ---- a file system without RENAME_NOREPLACE, when told to -------------------------------- */
+
+static int lacks_noreplace;
+
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	if (lacks_noreplace && flags == RENAME_NOREPLACE) {
+		errno = EINVAL;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+/* ---- verbs ------------------------------------------------------------------------------- */
 
 struct memory {
 	char *data;
@@ -124,8 +135,7 @@ static struct memory pattern(size_t n)
 	return m;
 }
 
-/* ---- list and stat
- * ------------------------------------------------------------------------------------ */
+/* ---- list and stat ----------------------------------------------------------------------- */
 
 struct seen {
 	size_t files, dirs, links, others;
@@ -224,9 +234,7 @@ static void test_local__notices_that_its_root_is_another(void **state)
 	local_run(body_root_replaced);
 }
 
-/* ---- get
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- get --------------------------------------------------------------------------------- */
 
 static void body_get(struct connection *c)
 {
@@ -430,9 +438,7 @@ static void test_local__stepwise_opening_refuses_the_same(void **state)
 	check(close(root) == 0);
 }
 
-/* ---- put
- * -----------------------------------------------------------------------------------------------
- */
+/* ---- put --------------------------------------------------------------------------------- */
 
 static void body_put(struct connection *c)
 {
@@ -555,8 +561,7 @@ static void test_local__a_full_disk_is_told_with_its_room(void **state)
 	check(umount(local_dir) == 0);
 }
 
-/* ---- rename, remove, mkdir
- * -------------------------------------------------------------------------------- */
+/* ---- rename, remove, mkdir --------------------------------------------------------------- */
 
 static void body_rename(struct connection *c)
 {
@@ -586,6 +591,31 @@ static void test_local__renames_removes_and_makes_directories(void **state)
 {
 	(void)state;
 	local_run(body_rename);
+}
+
+static void body_noreplace(struct connection *c)
+{
+	struct err e;
+
+	drop_file("a", "A");
+	drop_file("b", "B");
+	lacks_noreplace = 1;
+	check(local->rename(c, "a", "b", RENAME_FAIL_IF_EXISTS, &e) < 0 &&
+	      is_code(&e, ERR_OBJECT, "OBJ-EXISTS"));
+	check(holds("a", "A") && holds("b", "B"));
+	check(local->rename(c, "a", "c", RENAME_FAIL_IF_EXISTS, &e) == 0);
+	check(!exists("a") && holds("c", "A"));
+	/* the answer to link(2) was lost once: both names are the file already */
+	check(link(at("c"), at("d")) == 0);
+	check(local->rename(c, "c", "d", RENAME_FAIL_IF_EXISTS, &e) == 0);
+	check(!exists("c") && holds("d", "A"));
+	lacks_noreplace = 0;
+}
+
+static void test_local__never_replaces_where_the_kernel_cannot_promise_it(void **state)
+{
+	(void)state;
+	local_run(body_noreplace);
 }
 
 enum { CROWD = 200 };
@@ -665,9 +695,41 @@ static void test_local__many_files_share_their_flushes(void **state)
 	local_run(body_crowd_puts);
 }
 
-/* ---- adopt
- * ------------------------------------------------------------------------------------------------
- */
+static void put_in_vain(void *arg)
+{
+	struct member *m = arg;
+	char name[16];
+	struct err e;
+
+	(void)snprintf(name, sizeof(name), "%d", m->number);
+	check(put_text(m->c, name, "content", &e) < 0 && is_code(&e, ERR_LOCAL, "LOCAL-FSYNC"));
+	check(!exists(name));
+}
+
+static void body_crowd_fails(struct connection *c)
+{
+	static struct member members[CROWD];
+	struct group g;
+
+	flushes = 0;
+	flush_error = EIO;
+	group_init(&g, fiber_worker());
+	for (int i = 0; i < CROWD; i++) {
+		members[i] = (struct member){c, i};
+		group_start(&g, "put", put_in_vain, &members[i]);
+	}
+	group_wait(&g, "the crowd");
+	flush_error = 0;
+	check(flushes < CROWD); /* and none was tried again */
+}
+
+static void test_local__a_failed_shared_flush_fails_everybody(void **state)
+{
+	(void)state;
+	local_run(body_crowd_fails);
+}
+
+/* ---- adopt ------------------------------------------------------------------------------- */
 
 static void body_adopt(struct connection *c)
 {
@@ -696,9 +758,7 @@ static void test_local__adopts_a_spool_file(void **state)
 	local_run(body_adopt);
 }
 
-/* ---- connect
- * ------------------------------------------------------------------------------------------------
- */
+/* ---- connect ----------------------------------------------------------------------------- */
 
 static void body_connect_missing(struct worker *w)
 {
@@ -740,7 +800,9 @@ int main(void)
 	        test(test_local__a_failed_flush_is_final),
 	        test(test_local__a_full_disk_is_told_with_its_room),
 	        test(test_local__renames_removes_and_makes_directories),
+	        test(test_local__never_replaces_where_the_kernel_cannot_promise_it),
 	        test(test_local__a_crowd_shares_its_flushes),
+	        test(test_local__a_failed_shared_flush_fails_everybody),
 	        test(test_local__many_files_share_their_flushes),
 	        test(test_local__adopts_a_spool_file),
 	        test(test_local__connect_names_a_missing_directory),

@@ -3,6 +3,7 @@
  */
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "adapters/names.h"
@@ -100,6 +101,60 @@ static void test_claim__waits_for_a_writer_that_began_before_us(void **state)
 {
 	(void)state;
 	local_run(body_writer);
+}
+
+static enum { NO_SWAP, SWAP, SWAP_AND_BLOCK, BLOCK } swap_at_rename;
+
+/* Between the look at the name and the rename somebody else is at work. */
+int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+	int now = (int)swap_at_rename;
+
+	swap_at_rename = now == SWAP_AND_BLOCK ? BLOCK : NO_SWAP;
+	if (now == SWAP || now == SWAP_AND_BLOCK)
+		check(rename(at("other"), at("a")) == 0);
+	if (now == BLOCK)
+		drop_file("a", "third");
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
+static void body_put_back(struct connection *c)
+{
+	struct entry expect;
+	struct err e;
+
+	drop_file("a", "hello");
+	drop_file("other", "other");
+	expect = expect_now(c, "a");
+	swap_at_rename = SWAP;
+	check(claim(c, "a", &expect, &e) < 0 && is_code(&e, ERR_INTEGRITY, "DATA-CHANGED"));
+	check_untouched("a", "other");
+}
+
+static void test_claim__puts_back_what_it_did_not_mean_to_take(void **state)
+{
+	(void)state;
+	local_run(body_put_back);
+}
+
+static void body_stuck(struct connection *c)
+{
+	struct entry expect;
+	struct err e;
+
+	drop_file("a", "hello");
+	drop_file("other", "other");
+	expect = expect_now(c, "a");
+	swap_at_rename = SWAP_AND_BLOCK;
+	check(claim(c, "a", &expect, &e) < 0 && is_code(&e, ERR_LOCAL, "LOCAL-CLAIM-STUCK"));
+	check(strstr(e.message, NAME_CLAIM_DIR "/7-a"));
+	check(holds("a", "third") && holds(NAME_CLAIM_DIR "/7-a", "other")); /* nothing is lost */
+}
+
+static void test_claim__loses_nothing_when_there_is_no_way_back(void **state)
+{
+	(void)state;
+	local_run(body_stuck);
 }
 
 static void check_refused(struct connection *c, const char *name, const char *code)
@@ -223,6 +278,8 @@ int main(void)
 	        test(test_claim__moves_the_file_where_only_we_can_reach_it),
 	        test(test_claim__takes_only_the_listed_version),
 	        test(test_claim__waits_for_a_writer_that_began_before_us),
+	        test(test_claim__puts_back_what_it_did_not_mean_to_take),
+	        test(test_claim__loses_nothing_when_there_is_no_way_back),
 	        test(test_claim__refuses_what_is_not_a_plain_file),
 	        test(test_claim__closes_its_folder_to_others),
 	        test(test_claim__refuses_a_folder_of_somebody_else),

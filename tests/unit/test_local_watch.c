@@ -1,9 +1,37 @@
 /*
  * Watching: hints that something arrived, and who is still writing.
  */
+#include <sys/inotify.h>
+#include <sys/syscall.h>
+
 #include "adapters/local/hub.h"
 #include "adapters/local/writers.h"
 #include "tests/unit/local_rig.h"
+
+/* ---- the kernel's limits, when told to --------------------------------------------------- */
+
+static int instances_full, watches_left = -1;
+
+int inotify_init1(int flags)
+{
+	if (instances_full) {
+		errno = EMFILE;
+		return -1;
+	}
+	return (int)syscall(SYS_inotify_init1, flags);
+}
+
+int inotify_add_watch(int fd, const char *path, uint32_t mask)
+{
+	if (watches_left == 0) {
+		errno = ENOSPC;
+		return -1;
+	}
+	watches_left -= watches_left > 0;
+	return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
+}
+
+/* ---- verbs ------------------------------------------------------------------------------- */
 
 static int changes;
 
@@ -260,6 +288,30 @@ static void test_watch__ends_when_the_worker_stops(void **state)
 	rig_run(body_stop);
 }
 
+static void body_limits(struct connection *c)
+{
+	check(mkdir(at("d"), 0700) == 0);
+	instances_full = 1;
+	watch(c, 1); /* a warning, rescans do the work */
+	instances_full = 0;
+	check(!hub_here());
+	watches_left = 0;
+	watch(c, 1);
+	check(!hub_here());
+	watches_left = 1;
+	watch(c, 1);
+	watches_left = -1;
+	drop_file("a", "x");
+	await_change();
+	check(local->is_alive(c));
+}
+
+static void test_watch__does_with_what_the_kernel_allows(void **state)
+{
+	(void)state;
+	local_run(body_limits);
+}
+
 /* More notices than the kernel keeps while nobody reads them. */
 static void body_overflow(struct connection *c)
 {
@@ -305,6 +357,7 @@ int main(void)
 	        test(test_watch__a_root_that_moves_away_ends_the_connection),
 	        test(test_watch__two_watches_of_one_directory_live_apart),
 	        test(test_watch__ends_when_the_worker_stops),
+	        test(test_watch__does_with_what_the_kernel_allows),
 	        test(test_watch__survives_an_overflow),
 	};
 

@@ -1,0 +1,48 @@
+/*
+ * The inside of an endpoint (endpoint.h), shared by the pool (endpoint.c) and the keeper of its
+ * idle connections (endpoint_keep.c). Belongs to the endpoint's worker.
+ */
+#pragma once
+#include "adapters/breaker.h"
+#include "adapters/endpoint.h"
+
+struct endpoint {
+	const struct config *config; /* referenced, NULL in tests */
+	const struct endpoint_config *settings;
+	const struct adapter *adapter;
+	unsigned trace_mask;
+	enum trace_when trace_when;
+
+	struct link slots;   /* live ones */
+	struct link waiters; /* struct waiter, longest waiting first */
+	int live, connecting, closing;
+	int room_each; /* operations a connection carries, 0 = not known yet */
+	struct breaker breaker;
+	char trace_file[256]; /* of the last failure */
+
+	struct group fibers; /* connecting, pinging, closing, keeper */
+	struct signal tend;  /* wakes the keeper */
+	bool has_keeper, is_ending;
+};
+
+/* One connection. Out of `slots` once it is dead; freed when its last lease is back. */
+struct slot {
+	struct link link;
+	struct endpoint *endpoint;
+	struct connection *connection;
+	struct trace *trace;
+	int leases, room;
+	bool is_dead, has_worked;
+	int64_t used_ms, pinged_ms; /* clock_mono_ms() */
+};
+
+/* No new lease gets it; running operations fail at once; closed when the last lease is back. */
+void slot_retire(struct slot *s);
+/* An operation on `s` ended: what does that say about the connection? */
+void slot_judge(struct slot *s, int result, const struct err *e);
+/* The lease itself. */
+void slot_give_back(struct slot *s);
+
+/* The keeper's fiber: pings idle connections and closes those that are idle for too long. Lives
+ * while there are connections. */
+void endpoint_keep(void *endpoint);
