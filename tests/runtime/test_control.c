@@ -561,6 +561,23 @@ static size_t make_frame(uint64_t *seed, char *out, size_t room)
 	return n;
 }
 
+/* Operators who hung up are still being noticed: until then there may be no room. */
+static void await_room(void)
+{
+	int64_t until = clock_mono_ms() + 30000;
+	bool is_busy = true;
+
+	while (is_busy) {
+		json_t *end = ask("{\"v\":1,\"verb\":\"ps\"}", NULL);
+
+		is_busy = strcmp(code_of(end), "CONTROL-BUSY") == 0;
+		check(is_busy || *code_of(end) == '\0');
+		check(clock_mono_ms() < until);
+		json_decref(end);
+		(void)poll(NULL, 0, is_busy ? 20 : 0);
+	}
+}
+
 /* Nobody reads the answers: each operator hangs up after some frames. */
 static void babble(void)
 {
@@ -578,7 +595,7 @@ static void babble(void)
 		}
 		(void)close(fd);
 	}
-	check_code("{\"v\":1,\"verb\":\"ps\"}", "");
+	await_room();
 }
 
 static void test_control__survives_ten_thousand_wrong_frames(void **state)
