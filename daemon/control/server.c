@@ -23,9 +23,8 @@ struct control_server {
 	int reserve; /* a descriptor to give up when there is no other; -1: given up */
 };
 
-/* One conversation. */
-struct operator
-{
+/* One operator's. */
+struct conversation {
 	struct control_server *server;
 	struct io *io;
 	struct peer peer;
@@ -39,61 +38,63 @@ struct operator
 
 static int write_out(void *arg, const void *data, size_t n, struct err *e)
 {
-	struct operator* o = arg;
+	struct conversation *c = arg;
 
-	return io_write_all(o->io, data, n, "answer to an operator", deadline_in(CONTROL_WRITE_MS),
+	if (fiber_breathe(e) < 0) /* an operator who reads fast never makes us wait */
+		return e->kind;
+	return io_write_all(c->io, data, n, "answer to an operator", deadline_in(CONTROL_WRITE_MS),
 	                    e);
 }
 
 /* A refusal after which the conversation is over, whether it could be told or not. */
-static int hang_up(struct operator* o, struct err *why)
+static int hang_up(struct conversation *c, struct err *why)
 {
 	struct err unsaid;
 
-	(void)answer_end(&o->answer, NULL, why, &unsaid);
+	(void)answer_end(&c->answer, NULL, why, &unsaid);
 	return why->kind;
 }
 
-static int read_more(struct operator* o, struct err *e)
+static int read_more(struct conversation *c, struct err *e)
 {
 	struct deadline d = deadline_in(CONTROL_REST_MS);
 	char piece[4096];
 	ssize_t n;
 
-	if (buf_len(&o->in) > 0)
-		d = o->message;
-	n = io_read(o->io, piece, sizeof(piece), "an operator's request", d, e);
+	if (buf_len(&c->in) > 0)
+		d = c->message;
+	n = io_read(c->io, piece, sizeof(piece), "an operator's request", d, e);
 	if (n < 0)
 		return (int)n;
-	if (buf_len(&o->in) == 0)
-		o->message = deadline_in(CONTROL_MESSAGE_MS);
-	(void)buf_add(&o->in, piece, (size_t)n); /* its limit is a line and a piece */
+	if (buf_len(&c->in) == 0)
+		c->message = deadline_in(CONTROL_MESSAGE_MS);
+	(void)buf_add(&c->in, piece, (size_t)n); /* its limit is a line and a piece */
 	return 0;
 }
 
 /* A whole line is at the front of o->in; *n is its length without the newline. */
-static int read_line(struct operator* o, size_t *n, struct err *e)
+static int read_line(struct conversation *c, size_t *n, struct err *e)
 {
 	for (;;) {
-		const char *from = buf_len(&o->in) ? (const char *)buf_data(&o->in) : NULL;
-		const char *end = from ? memchr(from, '\n', buf_len(&o->in)) : NULL;
-		size_t length = end ? (size_t)(end - from) : buf_len(&o->in);
+		const char *from = buf_len(&c->in) ? (const char *)buf_data(&c->in) : NULL;
+		const char *end = from ? memchr(from, '\n', buf_len(&c->in)) : NULL;
+		size_t length = end ? (size_t)(end - from) : buf_len(&c->in);
 
 		if (length >= CONTROL_LINE_BYTES) {
 			(void)err_set(e, ERR_PROTOCOL, "CONTROL-TOO-LONG", 0,
 			              "the request is longer than %d bytes", CONTROL_LINE_BYTES);
-			return hang_up(o, e);
+			return hang_up(c, e);
 		}
 		if (end) {
 			*n = length;
 			return 0;
 		}
-		if (read_more(o, e) < 0)
+		if (read_more(c, e) < 0)
 			return e->kind;
 	}
 }
 
-static void note_change(const struct operator* o, const struct request *r)
+static void note_change(const struct conversation *c, const struct request *r)
 {
 	char *args = json_dumps(r->args, JSON_COMPACT);
 	struct escaped shown;
@@ -101,86 +102,86 @@ static void note_change(const struct operator* o, const struct request *r)
 	if (verbs_is_change(r->verb))
 		log_info("an operator asks for a change", "verb=%s args=%s uid=%u pid=%d", r->verb,
 		         args ? escape(args, strlen(args), shown.text, 256) : "{}",
-		         (unsigned)o->peer.uid, (int)o->peer.pid);
+		         (unsigned)c->peer.uid, (int)c->peer.pid);
 	free(args);
 }
 
-static int answer_line(struct operator* o, enum peer_right right, size_t n, struct err *e)
+static int answer_line(struct conversation *c, enum peer_right right, size_t n, struct err *e)
 {
 	struct request request;
 	struct err why;
 	int r;
 
-	if (request_parse((const char *)buf_data(&o->in), n, &request, &why) < 0) {
-		r = answer_end(&o->answer, NULL, &why, e);
+	if (request_parse((const char *)buf_data(&c->in), n, &request, &why) < 0) {
+		r = answer_end(&c->answer, NULL, &why, e);
 	} else {
-		note_change(o, &request);
-		r = verbs_run(&request, right, &o->server->engine, &o->answer, e);
+		note_change(c, &request);
+		r = verbs_run(&request, right, &c->server->engine, &c->answer, e);
 		request_release(&request);
 	}
-	buf_consume(&o->in, n + 1);
-	if (buf_len(&o->in) > 0)
-		o->message = deadline_in(CONTROL_MESSAGE_MS);
+	buf_consume(&c->in, n + 1);
+	if (buf_len(&c->in) > 0)
+		c->message = deadline_in(CONTROL_MESSAGE_MS);
 	return r;
 }
 
 /* NONE: refused, with words. */
-static enum peer_right greet(struct operator* o)
+static enum peer_right greet(struct conversation *c)
 {
-	struct control_listener *l = &o->server->listener;
+	struct control_listener *l = &c->server->listener;
 	enum peer_right right = RIGHT_NONE;
 	struct err e;
 
-	if (peer_of(io_fd(o->io), &o->peer, &e) == 0) {
-		right = peer_right(&o->peer, &l->rules);
+	if (peer_of(io_fd(c->io), &c->peer, &e) == 0) {
+		right = peer_right(&c->peer, &l->rules);
 		if (right != RIGHT_NONE)
 			return right;
 		(void)err_set(&e, ERR_AUTH, "CONTROL-NOT-PERMITTED", 0,
 		              "user %u may not use this ferryd: root, user %u and members of "
 		              "group %s may; join the group (usermod -aG %s), then log in again",
-		              (unsigned)o->peer.uid, (unsigned)l->rules.daemon, l->group, l->group);
+		              (unsigned)c->peer.uid, (unsigned)l->rules.daemon, l->group, l->group);
 		log_warn("a stranger was turned away from the control socket", "uid=%u pid=%d",
-		         (unsigned)o->peer.uid, (int)o->peer.pid);
+		         (unsigned)c->peer.uid, (int)c->peer.pid);
 	}
-	(void)hang_up(o, &e);
+	(void)hang_up(c, &e);
 	return RIGHT_NONE;
 }
 
 static void converse(void *arg)
 {
-	struct operator* o = arg;
-	enum peer_right right = greet(o);
+	struct conversation *c = arg;
+	enum peer_right right = greet(c);
 	struct err e;
 	size_t n = 0;
 
 	while (right != RIGHT_NONE && !fiber_is_canceled())
-		if (read_line(o, &n, &e) < 0 || answer_line(o, right, n, &e) < 0)
+		if (read_line(c, &n, &e) < 0 || answer_line(c, right, n, &e) < 0)
 			break; /* gone, silent, or no longer listening */
-	io_close(o->io);
-	o->server->operators--;
-	answer_release(&o->answer);
-	buf_release(&o->in);
-	free(o);
+	io_close(c->io);
+	c->server->operators--;
+	answer_release(&c->answer);
+	buf_release(&c->in);
+	free(c);
 }
 
 static void begin(struct control_server *s, int fd)
 {
-	struct operator* o = mem_new_of(struct operator);
+	struct conversation *c = mem_new_of(struct conversation);
 	struct err e;
 
-	if (io_adopt(fd, &o->io, &e) < 0) {
+	if (io_adopt(fd, &c->io, &e) < 0) {
 		log_warn("an operator could not be served, ignoring", "why=\"%s\"", e.message);
 		(void)close(fd);
-		free(o);
+		free(c);
 		return;
 	}
-	o->server = s;
-	buf_init(&o->in, CONTROL_LINE_BYTES + 4096);
-	answer_init(&o->answer, CONTROL_LINE_BYTES);
-	o->answer.write = write_out;
-	o->answer.arg = o;
+	c->server = s;
+	buf_init(&c->in, CONTROL_LINE_BYTES + 4096);
+	answer_init(&c->answer, CONTROL_LINE_BYTES);
+	c->answer.write = write_out;
+	c->answer.arg = c;
 	s->operators++;
-	group_start(&s->fibers, "operator", converse, o);
+	group_start(&s->fibers, "operator", converse, c);
 }
 
 /* ---- accepting --------------------------------------------------------------------------------
