@@ -114,7 +114,7 @@ enum rename_mode {
 };
 
 struct capabilities {
-	int concurrent_operations; /* 64 for SFTP and local, 1 for FTP */
+	int concurrent_operations; /* 64 for SFTP, 256 for local, 1 for FTP */
 	bool atomic_replace;	   /* rename onto an existing name swaps in one step */
 	bool exact_mtime;	   /* mtime from list and stat are comparable for equality */
 	bool remote_sync;	   /* put can flush to the peer's disk */

@@ -140,14 +140,17 @@ int local_run_patiently(int (*job)(void *arg, struct err *e), void *arg, const c
                         struct err *e)
 {
 	enum { TRIES = 6, PAUSE_MS = 20 };
-	struct err pause;
+	struct err why, pause;
+	int r;
 
 	for (int i = 1;; i++) {
-		int r = work_run(job, arg, label, e);
-
-		if (r == 0 || i == TRIES || strcmp(e->code, "LOCAL-HARDLINK") != 0)
-			return r;
-		if (fiber_sleep(PAUSE_MS, "a second name to go", &pause) < 0)
-			return r;
+		r = work_run(job, arg, label, &why);
+		if (r == 0)
+			return 0;
+		if (i == TRIES || strcmp(why.code, "LOCAL-HARDLINK") != 0 ||
+		    fiber_sleep(PAUSE_MS, "a second name to go", &pause) < 0)
+			break;
 	}
+	*e = why;
+	return r;
 }

@@ -35,7 +35,7 @@
 
 enum {
 	LOCAL_SMALL = 1024 * 1024, /* up to here a file is one job of the pool; pieces above */
-	LOCAL_CONCURRENT = 64,
+	LOCAL_CONCURRENT = 256, /* the more wait at the barrier together, the fewer flushes */
 	LOCAL_MODE = 0640, /* of delivered files when nobody says: for the daemon's group */
 };
 
