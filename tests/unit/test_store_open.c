@@ -5,6 +5,7 @@
 #include <sqlite3.h>
 #include <sys/wait.h>
 
+#include "daemon/store/database.h"
 #include "daemon/store/migrate.h"
 
 /* ---- files ---- */
@@ -329,6 +330,35 @@ static void test_migrate__undoes_a_step_that_fails(void **state)
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+static void put_back(const struct scene *t, const char *copy)
+{
+	int dir = open(t->dir, O_RDONLY | O_DIRECTORY);
+
+	assert_int_equal(renameat(dir, copy, dir, "ferryd.db"), 0);
+	close(dir);
+}
+
+/* The way a real upgrade goes, up to the downgrade that the operator is told about. */
+static void test_migrate__leaves_a_copy_that_an_older_ferryd_opens(void **state)
+{
+	struct scene *t = *state;
+	const char *const upgrade[] = {migrations_embedded().texts[0], steps[2]};
+	sqlite3 *db;
+	int64_t job;
+
+	open_store(t);
+	job = claim(t, "r", "a");
+	close_store(t);
+	check_ok(database_open(file_in(t, "ferryd.db"), &db, &last));
+	(void)sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1); /* as it is while opening */
+	check_ok(migrate(t, db, upgrade, 2));
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	check_open_fails(t, ERR_CONFIG, "STORE-NEWER");
+	put_back(t, "ferryd.db.before-2");
+	open_store(t);
+	check_state(t, job, JOB_CLAIMED);
+}
+
 /* ---- damage ---- */
 
 static void fill(struct scene *t)
@@ -493,6 +523,7 @@ int main(void)
 	        TEST(test_open__refuses_tables_changed_by_hand),
 	        TEST(test_migrate__copies_before_it_changes),
 	        TEST(test_migrate__undoes_a_step_that_fails),
+	        TEST(test_migrate__leaves_a_copy_that_an_older_ferryd_opens),
 	        TEST(test_open__survives_a_flipped_bit_anywhere),
 	        TEST(test_open__survives_a_flipped_bit_in_the_log),
 	        TEST(test_open__survives_every_truncation_at_a_page),
