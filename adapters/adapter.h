@@ -4,10 +4,9 @@
  * An adapter does whole operations on one connection, as straight fiber code:
  *
  *	struct connection *c;
- *	if (adapter->connect(&target, &c, e) < 0) ...	// resolved, connected, trusted, authenticated
- *	adapter->list(c, "/out", &opts, on_entry, arg, e);
- *	adapter->get(c, "/out/a.xml", &get, e);
- *	adapter->close(c);
+ *	if (adapter->connect(&target, &c, e) < 0) ...	// resolved, connected, trusted,
+ *authenticated adapter->list(c, "/out", &opts, on_entry, arg, e); adapter->get(c, "/out/a.xml",
+ *&get, e); adapter->close(c);
  *
  * Threads: a connection belongs to the worker it was made on. As many operations may run at once
  * on it, from different fibers, as capabilities->concurrent_operations says.
@@ -18,11 +17,10 @@
  * adapters report raw names in `list` and refuse NUL only.
  *
  * Errors. Kinds as in err.h. An operation error about one object (ERR_OBJECT, ERR_POLICY, ERR_BUSY,
- * ERR_LOCAL, ERR_CANCELED) leaves the connection usable unless is_alive() says otherwise; ERR_NETWORK,
- * ERR_PROTOCOL, ERR_BUG mean the connection is dead: every other operation on it fails too, at once.
- * Codes every adapter uses for objects, because the scheduler and the recovery tables read them:
- *	OBJ-MISSING	no such file or directory
- *	OBJ-DENIED	permission refused
+ * ERR_LOCAL, ERR_CANCELED) leaves the connection usable unless is_alive() says otherwise;
+ *ERR_NETWORK, ERR_PROTOCOL, ERR_BUG mean the connection is dead: every other operation on it fails
+ *too, at once. Codes every adapter uses for objects, because the scheduler and the recovery tables
+ *read them: OBJ-MISSING	no such file or directory OBJ-DENIED	permission refused
  *	OBJ-EXISTS	target name is taken
  *	OBJ-NOT-DIR	not a directory (or not a file)
  *	OBJ-NO-SPACE	disk or quota full at the peer (kind ERR_BUSY)
@@ -38,6 +36,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "daemon/base/buf.h"
 #include "daemon/base/err.h"
 #include "daemon/runtime/deadline.h"
 
@@ -55,8 +54,8 @@ struct entry {
 	const char *name; /* raw bytes, name_bytes long, also NUL-terminated; borrowed */
 	size_t name_bytes;
 	enum entry_type type;
-	uint64_t size;	   /* bytes, SIZE_UNKNOWN */
-	int64_t mtime_ms;  /* Unix ms UTC, MTIME_UNKNOWN; precision of the protocol (SFTP v3: 1 s) */
+	uint64_t size;    /* bytes, SIZE_UNKNOWN */
+	int64_t mtime_ms; /* Unix ms UTC, MTIME_UNKNOWN; precision of the protocol (SFTP v3: 1 s) */
 	uint64_t identity; /* inode or the like, 0 = unknown */
 };
 
@@ -81,11 +80,11 @@ struct sink {
 
 struct get_options {
 	struct sink sink;
-	uint64_t expect_size;	/* listed size, SIZE_UNKNOWN; one more byte is ERR_INTEGRITY DATA-LONG,
-				 * an earlier end DATA-SHORT */
+	uint64_t expect_size;    /* listed size, SIZE_UNKNOWN; one more byte is ERR_INTEGRITY
+	                          * DATA-LONG,    an earlier end DATA-SHORT */
 	int64_t expect_mtime_ms; /* checked against a stat after the last byte (DATA-CHANGED) unless
-				  * MTIME_UNKNOWN */
-	uint64_t max_size;	/* more: ERR_POLICY "FILE-TOO-LARGE" */
+	                          * MTIME_UNKNOWN */
+	uint64_t max_size;       /* more: ERR_POLICY "FILE-TOO-LARGE" */
 };
 
 /*
@@ -109,26 +108,30 @@ enum verification { VERIFIED_NONE, VERIFIED_CLOSED, VERIFIED_SIZE, VERIFIED_DIGE
 
 enum rename_mode {
 	RENAME_FAIL_IF_EXISTS, /* OBJ-EXISTS if the new name is taken; atomic where
-				* capabilities say so */
-	RENAME_REPLACE,	       /* replaces an existing file; atomic where capabilities say so */
+	                        * capabilities say so */
+	RENAME_REPLACE,        /* replaces an existing file; atomic where capabilities say so */
 };
 
 struct capabilities {
 	int concurrent_operations; /* 64 for SFTP, 256 for local, 1 for FTP */
-	bool atomic_replace;	   /* rename onto an existing name swaps in one step */
-	bool exact_mtime;	   /* mtime from list and stat are comparable for equality */
-	bool remote_sync;	   /* put can flush to the peer's disk */
-	bool is_local;		   /* paths are this machine's */
+	bool atomic_replace;       /* rename onto an existing name swaps in one step */
+	bool exact_mtime;          /* mtime from list and stat are comparable for equality */
+	bool remote_sync;          /* put can flush to the peer's disk */
+	bool is_local;             /* paths are this machine's */
 };
 
 struct adapter {
 	const char *protocol; /* "sftp" */
 
+	/* The libraries under it and what they can do, lines that end in '\n'; NULL: nothing to
+	 * tell. */
+	void (*describe)(struct buf *out);
+
 	/* `trace` is borrowed for the life of the connection. */
 	int (*connect)(const struct endpoint_config *endpoint, struct trace *trace,
-		       struct connection **out, struct err *e);
-	/* Ends without waiting for the peer; NULL allowed; may await our own loop. All operations on
-	 * it must have returned (they do at once after abort). */
+	               struct connection **out, struct err *e);
+	/* Ends without waiting for the peer; NULL allowed; may await our own loop. All operations
+	 * on it must have returned (they do at once after abort). */
 	void (*close)(struct connection *c);
 	/* Makes every running and later operation fail at once with ERR_CANCELED/ERR_NETWORK. */
 	void (*abort)(struct connection *c);
@@ -137,18 +140,20 @@ struct adapter {
 	const struct capabilities *(*capabilities)(const struct connection *c);
 
 	int (*ping)(struct connection *c, struct err *e);
-	/* Streams the entries of one directory (not recursive). 0 only if the listing is complete. */
+	/* Streams the entries of one directory (not recursive). 0 only if the listing is complete.
+	 */
 	int (*list)(struct connection *c, const char *path, const struct list_limits *limits,
-		    list_fn *each, void *arg, struct err *e);
+	            list_fn *each, void *arg, struct err *e);
 	/* Does not follow a symbolic link: out->type tells. out->name is NULL. */
 	int (*stat)(struct connection *c, const char *path, struct entry *out, struct err *e);
-	int (*get)(struct connection *c, const char *path, const struct get_options *o, struct err *e);
+	int (*get)(struct connection *c, const char *path, const struct get_options *o,
+	           struct err *e);
 	/* Creates or truncates `path`, writes all bytes, closes, checks every status and the size
 	 * (*level tells what was verified). The caller gives a temporary name. */
 	int (*put)(struct connection *c, const char *path, const struct put_options *o,
-		   enum verification *level, struct err *e);
+	           enum verification *level, struct err *e);
 	int (*rename)(struct connection *c, const char *from, const char *to, enum rename_mode mode,
-		      struct err *e);
+	              struct err *e);
 	int (*remove)(struct connection *c, const char *path, struct err *e); /* a file */
 	/* Parents too; an existing directory is success. */
 	int (*mkdir)(struct connection *c, const char *path, struct err *e);
@@ -161,16 +166,16 @@ struct adapter {
 	 * has open for writing, as far as that can be known, is refused: ERR_BUSY
 	 * "LOCAL-WRITING". `claimed` is NAME_CLAIM_DIR "/<name>"; the directory is made. */
 	int (*claim)(struct connection *c, const char *path, const char *claimed,
-		     const struct entry *expect, struct err *e);
+	             const struct entry *expect, struct err *e);
 	/* Moves a file of this machine (absolute path, same filesystem) to `to`, durably, with
-	 * `mode` (-1: 0640, as put makes it). Its content must be on disk already (a spool file's is).
-	 * ERR_LOCAL "OBJ-CROSS-DEVICE" when it cannot be a rename. */
+	 * `mode` (-1: 0640, as put makes it). Its content must be on disk already (a spool file's
+	 * is). ERR_LOCAL "OBJ-CROSS-DEVICE" when it cannot be a rename. */
 	int (*adopt)(struct connection *c, const char *file, const char *to, int mode,
-		     enum rename_mode rename, struct err *e);
+	             enum rename_mode rename, struct err *e);
 	/* Calls changed(arg) on this worker's loop when something may have appeared below the root;
 	 * only a hint. Ends with close. depth: levels below the root that are watched. */
 	int (*watch)(struct connection *c, int depth, void (*changed)(void *arg), void *arg,
-		     struct err *e);
+	             struct err *e);
 	/* True when somebody is known to have `path` open for writing (a watch saw it opened or
 	 * written and not yet closed): not ready, changed() comes when it is closed. False also
 	 * means "not known". Never waits; NULL where there is no watch. */

@@ -239,9 +239,9 @@ static void encourage_all(struct engine *g)
 
 	for (size_t i = 0; i < g->route_count; i++)
 		if (worker_call(g->routes[i]->home->worker, "try again", encourage, g->routes[i],
-				&e) < 0)
+		                &e) < 0)
 			log_warn("waiting files could not be woken, ignoring",
-				 "code=%s error=\"%s\"", e.code, e.message);
+			         "code=%s error=\"%s\"", e.code, e.message);
 }
 
 static void swap(struct engine *g, struct config *next)

@@ -14,9 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapters/adapter.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/log.h"
 #include "daemon/engine.h"
@@ -102,8 +104,9 @@ static int print_made(void (*make)(struct buf *))
 static int print_version(void)
 {
 	(void)printf("ferryd %s\n", FERRYD_VERSION);
-	(void)printf("  %s\n  %s\n  %s\n", digest_library(), config_library(), worker_library());
-	return EXIT_OK;
+	(void)printf("  %s\n  %s\n  %s\n  %s\n", worker_library(), store_library(),
+	             config_library(), digest_library());
+	return print_made(adapter_for(PROTOCOL_SFTP)->describe);
 }
 
 static struct config *load(const char *file, int *exit_code)
@@ -150,11 +153,23 @@ static void keep_standard_descriptors(void)
 		(void)close(fd);
 }
 
+/* 256 deliveries at once hold some 768 descriptors; the soft limit is often 1024. */
+static void allow_all_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max < 65536 ? limit.rlim_max : 65536;
+		(void)setrlimit(RLIMIT_NOFILE, &limit); /* then it stays as it was */
+	}
+}
+
 static void prepare_process(void)
 {
 	sigset_t set;
 
 	keep_standard_descriptors();
+	allow_all_descriptors();
 	work_setup();
 	(void)umask(0027);
 #ifndef __SANITIZE_ADDRESS__

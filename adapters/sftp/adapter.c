@@ -3,6 +3,7 @@
  */
 #include "adapters/adapter.h"
 
+#include "adapters/sftp/abilities.h"
 #include "adapters/sftp/client.h"
 #include "adapters/sftp/files.h"
 #include "adapters/sftp/session.h"
@@ -127,6 +128,7 @@ static int mkdir_path(struct connection *c, const char *path, struct err *e)
 
 const struct adapter adapter_sftp = {
         .protocol = "sftp",
+        .describe = abilities_describe,
         .connect = connect_endpoint,
         .close = close_connection,
         .abort = abort_connection,

@@ -13,7 +13,12 @@
 #include "daemon/route/route.h"
 #include "daemon/route/watch.h"
 
-enum { CLAIM_BATCH = 512, LEASE_WAIT_MS = 120000, LOOK_AT_CLOCK_MS = 60000 };
+enum {
+	CLAIM_BATCH = 512,
+	LEASE_WAIT_MS = 120000,
+	LOOK_AT_CLOCK_MS = 60000,
+	CROWD = 50, /* so many routes do not all poll at once after a start */
+};
 
 /* ---- claiming ---------------------------------------------------------------------------------
  */
@@ -282,7 +287,8 @@ void poll_run(void *arg)
 	struct route *r = arg;
 	bool is_local = r->settings->from.endpoint->protocol == PROTOCOL_LOCAL;
 	int64_t now = clock_wall_ms();
-	struct due d = schedule_due(r, is_local ? now : schedule_first(r->schedule, now));
+	bool at_once = !r->settings->from.cron && (is_local || r->config->route_count < CROWD);
+	struct due d = schedule_due(r, at_once ? now : schedule_first(r->schedule, now));
 
 	recover_claims(r);
 	for (;;) {

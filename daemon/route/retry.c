@@ -17,6 +17,8 @@ static int64_t spread(int64_t wait, uint32_t dice)
 /* 0 = without end */
 static int attempts_allowed(const struct retry_config *c, const struct err *why)
 {
+	if (why->kind == ERR_BUSY)
+		return 0; /* "not now" is no failure of the file's */
 	if (err_retry_class(why->kind) == RETRY_LIMITED && !c->attempts)
 		return RETRY_LIMITED_ATTEMPTS;
 	return c->attempts;

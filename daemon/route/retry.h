@@ -19,7 +19,7 @@ enum { RETRY_LIMITED_ATTEMPTS = 10 }; /* object errors without `attempts:`, then
 /*
  * `attempts` so far, this failed one included (>= 1). Waits first * 2^(attempts-1), at most `most`,
  * +-20 % (`dice`: 0 .. UINT32_MAX, evenly). Held when the kind says that waiting is no cure, or
- * when the attempts are used up. Credentials and trust wait at `most`: the endpoint itself stops
+ * when the attempts are used up; a peer or disk that says "not now" (ERR_BUSY) uses up none. Credentials and trust wait at `most`: the endpoint itself stops
  * and wakes the route when something has changed.
  */
 struct retry_decision retry_next(const struct retry_config *c, const struct err *why, int attempts,

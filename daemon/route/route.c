@@ -11,7 +11,7 @@
 #include "daemon/route/watch.h"
 
 enum {
-	LOCAL_LANE_FIBERS = 64,
+	LOCAL_LANE_FIBERS = 256,
 	REMOTE_LANE_FIBERS = 256, /* bounded again by leases; some wait for commits */
 	LEASE_WAIT_MS = 300000,
 };

@@ -241,3 +241,11 @@ int database_open(const char *path, sqlite3 **out, struct err *e)
 	*out = db;
 	return 0;
 }
+
+const char *store_library(void)
+{
+	static char text[32];
+
+	(void)snprintf(text, sizeof(text), "SQLite %s", sqlite3_libversion());
+	return text;
+}

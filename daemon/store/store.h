@@ -67,6 +67,8 @@ int job_state_parse(const char *word); /* -1: no such state */
  * embedded schema, sets the hardening pragmas, quick_checks, starts the thread. */
 int store_open(const char *state_dir, struct store **out, struct err *e);
 void store_close(struct store *s);              /* answers what is queued, checkpoints, joins */
+/* "SQLite 3.40.1" as linked. */
+const char *store_library(void);
 int64_t store_silent_ms(const struct store *s); /* any thread: since its thread last answered */
 
 /* ---- claiming ---------------------------------------------------------------------------- */

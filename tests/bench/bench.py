@@ -2,6 +2,7 @@
 """Wall time and CPU of ferryd, lftp, rclone and sftp for the same files; see README.md beside this."""
 import argparse
 import ctypes
+import json
 import os
 import resource
 import shutil
@@ -145,13 +146,13 @@ class Bench:
         daemon.write_config()
         began = time.monotonic()
         daemon.launch()
-        while any(os.scandir(source)) or sum(1 for _ in os.scandir(destination)) < expected:
-            if daemon.process.poll() is not None:
-                sys.exit(f"ferryd ended:\n{daemon.log_text()}")
-            time.sleep(0.005)
         wait_settled(daemon, expected)
         wall = time.monotonic() - began
         daemon.stop()
+        left = [name for name in os.listdir(source) if not name.startswith(".")]
+        arrived = len(os.listdir(destination))
+        if left or arrived != expected:
+            sys.exit(f"ferryd: {len(left)} files left at the source, {arrived} arrived")
         return wall
 
     def daemon(self):
@@ -197,12 +198,17 @@ def wait_gone(folder, daemon):
     time.sleep(0.02)
 
 
-def wait_settled(daemon, expected):
-    while True:
+def wait_settled(daemon, expected, seconds=600):
+    """All jobs done, sources deleted; asked seldom, so as not to take a core from the contestants."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if daemon.process.poll() is not None:
+            sys.exit(f"ferryd ended:\n{daemon.log_text()}")
         run = daemon.ctl("--json", "status")
-        if run.returncode == 0 and not any(daemon.jobs("--state", s) for s in ("claimed", "stored", "delivered")):
+        if run.returncode == 0 and json.loads(run.stdout)["jobs"].get("done", 0) == expected:
             return
-        time.sleep(0.01)
+        time.sleep(0.02)
+    sys.exit(f"ferryd did not finish in {seconds} s:\n{daemon.log_text()[-4000:]}")
 
 
 class Watch:

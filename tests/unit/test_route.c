@@ -321,7 +321,8 @@ static const char yaml[] =
         "          host_key: {check: off}}\n"
         "routes:\n"
         "  r:\n"
-        "    from: {endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}, after: delete}\n"
+        "    from: {endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}, after: "
+        "delete}\n"
         "    to: [{endpoint: there, path: in, retry: {first: 10ms, most: 10ms}}]\n"
         "    retry: {first: 10ms, most: 10ms}\n";
 
