@@ -304,8 +304,9 @@ static int resume(struct delivery *d, struct err *e)
 	switch (publish_judge(&temp, &final, d->task->job.size, may_replace)) {
 	case PUBLISH_RENAME:
 		return publish(d, e);
-	case PUBLISH_RESEND:
-		return send_and_publish(d, e);
+	case PUBLISH_RESEND: /* from here on a full-size temporary file may be half written */
+		r = store_resend(d->lane->shard->store, d->task->delivery.id, e);
+		return r < 0 ? r : send_and_publish(d, e);
 	case PUBLISH_BOTH:
 		remove_temp(d);
 		return 0;
