@@ -133,7 +133,7 @@ static size_t cut(const char *name, size_t most)
 
 	if (n <= most)
 		return n;
-	while (at > 0 && most - at < 3 && ((unsigned char)name[at] & 0xC0) == 0x80)
+	while (most - at < 3 && ((unsigned char)name[at] & 0xC0) == 0x80)
 		at--;
 	return ((unsigned char)name[at] & 0xC0) == 0x80 ? most : at;
 }

@@ -61,7 +61,7 @@ int sftp_client_breach(struct sftp_client *c, struct err *e, const char *code, c
 
 void sftp_client_abort(struct sftp_client *c)
 {
-	struct err e;
+	struct err e = {0};
 
 	err_set(&e, ERR_CANCELED, "CANCELED", 0, "the SFTP session was stopped");
 	sftp_client_fail(c, &e);
@@ -79,7 +79,7 @@ void sftp_client_close_late(struct sftp_client *c, const void *handle, size_t n)
 	struct slot *slot;
 	uint32_t id;
 	size_t at;
-	struct err e;
+	struct err e = {0};
 
 	if (c->failure.kind != 0)
 		return; /* the server closes what a dead session had open */

@@ -58,6 +58,7 @@ static const struct {
         ROW("\xff", NAME_ENCODING),
         ROW(".ferryd-claim", NAME_OURS),
         ROW(".ferryd-claim2", NAME_OK),
+        ROW("a.name.as.lng", NAME_OK),
         ROW("ferryd-claim", NAME_OK),
         ROW(".a.xml.12-0.ferryd-part", NAME_OURS),
         ROW("a.xml.12-0.ferryd-part", NAME_OK),
