@@ -11,32 +11,68 @@
 #include "daemon/base/mem.h"
 
 /* OpenSSH's server works one request at a time; so many files keep it busy at any distance. */
-enum { FILES_AT_ONCE = 64 };
+enum { FILES_AT_ONCE = 64, FAR_US = 8000 };
 
 struct connection {
 	struct session *session;
 	struct sftp_client *client;
+	struct sftp_client *siblings[SFTP_SIBLINGS]; /* opened by large uploads, kept */
+	struct sftp_settings sibling_settings;
+	bool is_opening, is_refused;
 	struct capabilities capabilities;
 };
+
+static int open_client(struct connection *c, const struct sftp_settings *settings,
+                       struct sftp_client **out, struct err *e)
+{
+	struct stream *stream;
+	int r = session_open_subsystem(c->session, "sftp", &stream, e);
+
+	return r < 0 ? r : sftp_client_open(stream, settings, out, e);
+}
+
+/* One at a time; a server that refuses once (MaxSessions) is not asked again. */
+static struct sftp_client *sibling(void *arg, size_t i)
+{
+	struct connection *c = arg;
+	struct sftp_client *made = c->siblings[i];
+	struct err ignored;
+
+	if (made)
+		return sftp_client_is_alive(made) ? made : NULL;
+	if (c->is_opening || c->is_refused)
+		return NULL;
+	c->is_opening = true;
+	if (open_client(c, &c->sibling_settings, &made, &ignored) == 0)
+		c->siblings[i] = made;
+	else
+		c->is_refused = ignored.kind != ERR_CANCELED;
+	c->is_opening = false;
+	return made;
+}
 
 static int start_client(struct connection *c, const struct endpoint_config *endpoint,
                         struct trace *trace, struct err *e)
 {
-	const struct sftp_settings settings = {
+	struct sftp_settings settings = {
 	        .request_ms = endpoint->timeouts.request_ms,
 	        .stall_ms = endpoint->timeouts.stall_ms,
 	        .trace = trace,
 	};
-	struct stream *stream;
-	int r = session_open_subsystem(c->session, "sftp", &stream, e);
 
-	return r < 0 ? r : sftp_client_open(stream, &settings, &c->client, e);
+	c->sibling_settings = settings;
+	settings.sibling = sibling;
+	settings.sibling_arg = c;
+	settings.far_us = FAR_US;
+	return open_client(c, &settings, &c->client, e);
 }
 
 static void close_connection(struct connection *c)
 {
 	if (!c)
 		return;
+	for (size_t i = 0; i < SFTP_SIBLINGS; i++)
+		sftp_client_close(c->siblings[i]);
 	sftp_client_close(c->client); /* first: its fibers are inside calls on the session */
 	session_close(c->session);
 	free(c);
@@ -60,6 +96,10 @@ static int connect_endpoint(const struct endpoint_config *endpoint, struct trace
 
 static void abort_connection(struct connection *c)
 {
+	for (size_t i = 0; i < SFTP_SIBLINGS; i++) {
+		if (c->siblings[i])
+			sftp_client_abort(c->siblings[i]);
+	}
 	sftp_client_abort(c->client);
 	session_abort(c->session);
 }

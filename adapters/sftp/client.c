@@ -153,6 +153,14 @@ static void trace_answer(const struct sftp_client *c, const struct slot *slot, u
 		           type == WIRE_DATA ? rq->data_bytes : rq->body_bytes, ms);
 }
 
+static void note_round_trip(struct sftp_client *c, const struct slot *slot)
+{
+	int64_t took_us = clock_mono_us() - slot->asked_us;
+
+	if (took_us < c->round_trip_us)
+		c->round_trip_us = took_us;
+}
+
 static int take_packet(struct sftp_client *c, const unsigned char *data, size_t n, struct err *e)
 {
 	struct wire_in in = {data, n, false};
@@ -168,6 +176,7 @@ static int take_packet(struct sftp_client *c, const unsigned char *data, size_t 
 		                          "it answers (%s %u) request %u, which was never asked or "
 		                          "is answered already",
 		                          wire_type_name(type), type, id);
+	note_round_trip(c, slot);
 	if (!slot->rq) {
 		trace_answer(c, slot, id, type);
 		throw_away(c, slot, type, &in);
@@ -341,6 +350,7 @@ static struct sftp_client *client_new(struct stream *s, const struct sftp_settin
 	c->settings = *settings;
 	c->read_most = c->write_most = SFTP_DATA_DEFAULT;
 	c->moved_ms = clock_mono_ms();
+	c->round_trip_us = INT64_MAX;
 	buf_init(&c->in, IN_MOST);
 	buf_init(&c->out, OUT_MOST);
 	buf_init(&c->sending, OUT_MOST);
@@ -427,6 +437,11 @@ void sftp_client_transfer_ends(struct sftp_client *c)
 {
 	assert(c->transfers > 0);
 	c->transfers--;
+}
+
+int64_t sftp_client_round_trip_us(const struct sftp_client *c)
+{
+	return c->round_trip_us;
 }
 
 size_t sftp_client_in_flight(const struct sftp_client *c)

@@ -47,7 +47,14 @@ struct sftp_settings {
 	int64_t request_ms; /* one small request and its answer */
 	int64_t stall_ms;   /* no progress of a transfer */
 	struct trace *trace;
+
+	/* The i-th further session on the same connection (i < SFTP_SIBLINGS), opened when first
+	 * asked for; NULL: not to be had. May await. NULL function: there are none. */
+	struct sftp_client *(*sibling)(void *arg, size_t i);
+	void *sibling_arg;
+	int64_t far_us; /* from this round trip on they are worth their while */
 };
+enum { SFTP_SIBLINGS = 3 };
 
 /* X(enum, name on the wire): what a server may offer in its VERSION */
 #define SFTP_EXTENSIONS(X)                          \
@@ -94,6 +101,8 @@ size_t sftp_client_share(const struct sftp_client *c);
 void sftp_client_transfer_begins(struct sftp_client *c);
 void sftp_client_transfer_ends(struct sftp_client *c);
 
+/* The fastest answer so far; INT64_MAX before the first. */
+int64_t sftp_client_round_trip_us(const struct sftp_client *c);
 /* Requests still unanswered, abandoned ones too. */
 size_t sftp_client_in_flight(const struct sftp_client *c);
 

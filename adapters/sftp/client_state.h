@@ -25,6 +25,7 @@ struct sftp_client {
 	struct signal room;       /* callers wait: a slot was freed or the out buffer drained */
 	size_t waiting_for_room;
 	size_t transfers;
+	int64_t round_trip_us;
 	int64_t moved_ms; /* when the stream last gave or took bytes */
 	size_t read_most, write_most;
 	bool offers[SFTP_EXT_COUNT];

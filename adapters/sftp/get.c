@@ -192,7 +192,7 @@ static int ask_ahead(struct get *g, struct err *e)
 	int r = 0;
 
 	while (r == 0 && n > 0 && window_has_room(&g->window)) {
-		struct chunk *k = window_add(&g->window, SFTP_READ, g->asked, n);
+		struct chunk *k = window_add(&g->window, g->client, SFTP_READ, g->asked, n);
 
 		r = send_read(g, &k->rq, e);
 		g->asked += n;

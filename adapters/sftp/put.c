@@ -4,6 +4,7 @@
 #include "adapters/sftp/ask.h"
 #include "adapters/sftp/errors.h"
 #include "adapters/sftp/files.h"
+#include "adapters/sftp/lanes.h"
 #include "adapters/sftp/window.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -12,14 +13,15 @@
  * open -> WRITE WRITE WRITE … FSETSTAT fsync CLOSE STAT -> all answers
  *
  * What comes after the last WRITE leaves without waiting for the answers: requests about one file
- * are served in order (draft §3). Every status counts; CLOSE's too, for there some servers report
- * the quota.
+ * are served in order (draft §3; lanes.h tells when not). Every status counts; CLOSE's too, for
+ * there some servers report the quota.
  */
 struct put {
 	struct sftp_client *client;
 	const char *path;
 	const struct put_options *o;
 	struct sftp_handle handle;
+	struct lanes lanes; /* further ones, for a large file to a server far away */
 	struct window window;
 	unsigned char *stage; /* the source reads into it, one piece at a time */
 	size_t stage_room;
@@ -143,13 +145,14 @@ static int settle_answered(struct put *p, struct err *e)
 
 static int send_piece(struct put *p, size_t n, struct err *e)
 {
-	struct buf *out = sftp_client_out(p->client);
-	struct chunk *k = window_add(&p->window, SFTP_WRITE, p->sent, n);
+	const struct lane main = {p->client, p->handle}, *lane = lanes_next(&p->lanes, &main);
+	struct buf *out = sftp_client_out(lane->client);
+	struct chunk *k = window_add(&p->window, lane->client, SFTP_WRITE, p->sent, n);
 	int r = sftp_request_begin(&k->rq, e);
 
 	if (r < 0)
 		return r;
-	sftp_handle_put(&p->handle);
+	sftp_handle_put(&lane->handle);
 	wire_put_u64(out, p->sent);
 	wire_put_string(out, p->stage, n);
 	sftp_request_send(&k->rq);
@@ -220,6 +223,18 @@ static int send_mode(struct put *p, struct err *e)
 static bool may_sync(const struct put *p)
 {
 	return p->o->durable && sftp_client_offers(p->client, SFTP_EXT_FSYNC);
+}
+
+/* Other sessions keep no order with this one: all their answers come first. */
+static int join_lanes(struct put *p, struct err *e)
+{
+	int r = 0;
+
+	if (p->lanes.count == 0)
+		return 0;
+	while (r == 0 && !window_is_empty(&p->window))
+		r = settle_head(p, e);
+	return r < 0 ? r : lanes_close(&p->lanes, e);
 }
 
 /* All that follows the last WRITE, in one go. */
@@ -326,6 +341,7 @@ static void release(struct put *p)
 	sftp_request_release(&p->close);
 	sftp_request_release(&p->look);
 	window_release(&p->window);
+	lanes_release(&p->lanes);
 	sftp_handle_drop(&p->handle);
 	free(p->stage);
 }
@@ -339,7 +355,12 @@ static int put_open(struct put *p, enum verification *level, struct err *e)
 	sftp_request_init(&p->sync, p->client, SFTP_FSYNC, p->path);
 	sftp_request_init(&p->close, p->client, SFTP_CLOSE, p->path);
 	sftp_request_init(&p->look, p->client, SFTP_STAT, p->path);
-	r = write_all(p, e);
+	r = lanes_pay(p->client, p->o->source.size) ? lanes_open(&p->lanes, p->client, p->path, e)
+	                                            : 0;
+	if (r == 0)
+		r = write_all(p, e);
+	if (r == 0)
+		r = join_lanes(p, e);
 	if (r == 0)
 		r = send_end(p, e);
 	if (r == 0)

@@ -48,7 +48,8 @@ bool window_has_room(const struct window *w)
 	return w->in_flight < w->pace.window && sftp_request_has_room(w->client);
 }
 
-struct chunk *window_add(struct window *w, enum sftp_op op, uint64_t offset, size_t bytes)
+struct chunk *window_add(struct window *w, struct sftp_client *c, enum sftp_op op, uint64_t offset,
+                         size_t bytes)
 {
 	struct link *l = list_take_first(&w->idle);
 	struct chunk *k = l ? list_item(l, struct chunk, link) : mem_new_of(struct chunk);
@@ -57,7 +58,7 @@ struct chunk *window_add(struct window *w, enum sftp_op op, uint64_t offset, siz
 		k->data = mem_grow(k->data, bytes);
 		k->room = bytes;
 	}
-	sftp_request_init(&k->rq, w->client, op, w->path);
+	sftp_request_init(&k->rq, c, op, w->path);
 	k->offset = k->rq.offset = offset;
 	k->bytes = k->rq.length = bytes;
 	k->rq.data = k->data;

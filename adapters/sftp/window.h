@@ -4,7 +4,7 @@
  *
  *	window_init(&w, client, path);
  *	while (window_has_room(&w, n)) {
- *		struct chunk *k = window_add(&w, SFTP_READ, offset, n);
+ *		struct chunk *k = window_add(&w, client, SFTP_READ, offset, n);
  *		...begin, fields, send...
  *	}
  *	k = window_head(&w);			// the oldest: await its answer, use it
@@ -45,8 +45,9 @@ void window_release(struct window *w);
 bool window_is_empty(const struct window *w);
 /* One more request may go out without waiting. An empty window always has room for one. */
 bool window_has_room(const struct window *w);
-/* A chunk at the end, its request initialised; the caller begins and sends it. */
-struct chunk *window_add(struct window *w, enum sftp_op op, uint64_t offset, size_t bytes);
+/* A chunk at the end, its request on `c` initialised; the caller begins and sends it. */
+struct chunk *window_add(struct window *w, struct sftp_client *c, enum sftp_op op, uint64_t offset,
+                         size_t bytes);
 struct chunk *window_head(const struct window *w);
 void window_pop(struct window *w);
 /* The head's answer brought only its first `got` bytes and they were used: makes it the request

@@ -69,14 +69,11 @@ static inline struct sftp_settings peer_settings(void)
 
 #define SFTP_SERVER "/usr/lib/openssh/sftp-server"
 
-/* More arguments for sftp-server, e.g. {"-P", "posix-rename", NULL}; NULL = none. */
-static inline struct sftp_client *peer_start_with(struct sftp_peer *peer, const char *directory,
-                                                  const char *const *more)
+/* Starts sftp-server in `directory`; more arguments, e.g. {"-P", "posix-rename", NULL}, or NULL. */
+static inline void peer_spawn(struct sftp_peer *peer, const char *directory,
+                              const char *const *more)
 {
 	const char *argv[8] = {SFTP_SERVER, "-d", directory};
-	struct sftp_settings settings = peer_settings();
-	struct sftp_client *c = NULL;
-	struct err e;
 	int fds[2];
 
 	for (size_t i = 0; more && more[i]; i++)
@@ -92,10 +89,27 @@ static inline struct sftp_client *peer_start_with(struct sftp_peer *peer, const 
 	}
 	close(fds[1]);
 	peer_stream(peer, fds[0]);
-	if (sftp_client_open(&peer->ours.stream, &settings, &c, &e) < 0)
+}
+
+static inline struct sftp_client *peer_open(struct sftp_peer *peer,
+                                            const struct sftp_settings *settings)
+{
+	struct sftp_client *c = NULL;
+	struct err e;
+
+	if (sftp_client_open(&peer->ours.stream, settings, &c, &e) < 0)
 		(void)fprintf(stderr, "%s\n", e.message);
 	check(c);
 	return c;
+}
+
+static inline struct sftp_client *peer_start_with(struct sftp_peer *peer, const char *directory,
+                                                  const char *const *more)
+{
+	const struct sftp_settings settings = peer_settings();
+
+	peer_spawn(peer, directory, more);
+	return peer_open(peer, &settings);
 }
 
 static inline struct sftp_client *peer_start(struct sftp_peer *peer, const char *directory)

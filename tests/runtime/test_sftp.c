@@ -406,6 +406,74 @@ static void test_sftp__moves_256_mib_both_ways(void **state)
 	rig_run(body_large);
 }
 
+/* ---- lanes ------------------------------------------------------------------------------------
+ */
+
+struct family {
+	struct sftp_peer peer[SFTP_SIBLINGS];
+	struct sftp_client *client[SFTP_SIBLINGS];
+	size_t allowed;
+	const char *const *arguments;
+	bool is_fatal; /* each sibling's server dies as soon as it is asked for */
+};
+
+static struct sftp_client *give_sibling(void *arg, size_t i)
+{
+	struct family *f = arg;
+
+	if (i >= f->allowed)
+		return NULL;
+	if (!f->client[i])
+		f->client[i] = peer_start_with(&f->peer[i], root, f->arguments);
+	if (f->is_fatal && i == 1)
+		check(kill(f->peer[0].pid, SIGKILL) == 0);
+	return f->client[i];
+}
+
+static int put_with(struct family *f, struct err *e)
+{
+	struct sftp_settings settings = peer_settings();
+	struct tally out = {.size = 24 << 20, .most = 50000}, in = {0};
+	struct sftp_peer peer;
+	struct sftp_client *c;
+	int r;
+
+	settings.sibling = give_sibling;
+	settings.sibling_arg = f;
+	peer_spawn(&peer, root, NULL);
+	c = peer_open(&peer, &settings);
+	r = put(c, "lanes", &out, e);
+	if (r == 0)
+		check(get(c, "lanes", &in, out.size, e) == 0 && !in.is_wrong);
+	for (size_t i = 0; i < SFTP_SIBLINGS; i++) {
+		if (f->client[i])
+			peer_stop(&f->peer[i], f->client[i]);
+	}
+	peer_stop(&peer, c);
+	return r;
+}
+
+static void body_lanes(struct worker *w)
+{
+	static const char *const read_only[] = {"-R", NULL};
+	struct family all = {.allowed = 3}, two = {.allowed = 1}, none = {.allowed = 0};
+	struct family useless = {.allowed = 3, .arguments = read_only};
+	struct family dying = {.allowed = 2, .is_fatal = true};
+	struct err e;
+
+	(void)w;
+	check(put_with(&all, &e) == 0 && all.client[2]);
+	check(put_with(&two, &e) == 0 && put_with(&none, &e) == 0);
+	check(put_with(&useless, &e) == 0 && useless.client[0]);
+	check(put_with(&dying, &e) == ERR_NETWORK);
+}
+
+static void test_sftp__deals_a_large_file_out_to_several_sessions(void **state)
+{
+	(void)state;
+	rig_run(body_lanes);
+}
+
 /* ---- cancel ------------------------------------------------------------------------------ */
 
 struct victim {
@@ -554,6 +622,7 @@ int main(void)
 	        cmocka_unit_test(test_sftp__notices_a_changed_file),
 	        cmocka_unit_test(test_sftp__fetches_10000_small_files_with_64_fibers),
 	        cmocka_unit_test(test_sftp__moves_256_mib_both_ways),
+	        cmocka_unit_test(test_sftp__deals_a_large_file_out_to_several_sessions),
 	        cmocka_unit_test(test_sftp__survives_a_cancel_at_every_turn),
 	        cmocka_unit_test(test_sftp__reports_a_server_that_died),
 	};
