@@ -1,4 +1,5 @@
 """The daemon under test: its folder, its configuration, its life, and ferryctl."""
+import contextlib
 import json
 import os
 import signal
@@ -160,7 +161,7 @@ class Ferryd:
 
     def database(self):
         """All rows, as text; for a daemon that does not run."""
-        with sqlite3.connect(f"file:{self.state}/ferryd.db?mode=ro", uri=True) as db:
+        with contextlib.closing(sqlite3.connect(f"file:{self.state}/ferryd.db?mode=ro", uri=True)) as db:
             return list(db.iterdump())
 
     # ---- what the operator reads ----
