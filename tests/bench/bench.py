@@ -2,7 +2,6 @@
 """Wall time and CPU of ferryd, lftp, rclone and sftp for the same files; see README.md beside this."""
 import argparse
 import ctypes
-import json
 import os
 import resource
 import shutil
@@ -204,8 +203,8 @@ def wait_settled(daemon, expected, seconds=600):
     while time.monotonic() < deadline:
         if daemon.process.poll() is not None:
             sys.exit(f"ferryd ended:\n{daemon.log_text()}")
-        run = daemon.ctl("--json", "status")
-        if run.returncode == 0 and json.loads(run.stdout)["jobs"].get("done", 0) == expected:
+        if daemon.socket.exists() and daemon.ctl("status").returncode == 0 and \
+                daemon.ask("status")["jobs"].get("done", 0) == expected:
             return
         time.sleep(0.02)
     sys.exit(f"ferryd did not finish in {seconds} s:\n{daemon.log_text()[-4000:]}")
