@@ -57,6 +57,47 @@ struct endpoint_timeouts {
 	int64_t stall_ms;     /* no byte moved during a transfer or listing, 60 s */
 };
 
+enum tls_mode { TLS_EXPLICIT, TLS_IMPLICIT };
+enum tls_version { TLS_1_2, TLS_1_3 };
+
+struct tls_settings { /* PROTOCOL_FTPS; peer and host name are always verified */
+	enum tls_mode mode;
+	const char *ca;          /* PEM file or hashed directory; NULL: the system's */
+	const char *const *pins; /* "sha256//base64=", of the public key; besides the chain */
+	size_t pin_count;
+	const char *certificate; /* ours, PEM; NULL: none */
+	const char *key;         /* PEM; NULL: it is in the certificate's file */
+	struct secret_ref passphrase;
+	enum tls_version min, max; /* both 1.2 unless told */
+	const char *ciphers;       /* OpenSSL's list for TLS 1.2; NULL: the library's */
+	bool session_reuse; /* the data connection resumes the control connection's session */
+};
+
+enum ftp_data_mode { FTP_PASSIVE, FTP_ACTIVE };
+enum ftp_pasv_address { FTP_PASV_IGNORE, FTP_PASV_TRUST };
+enum ftp_charset { FTP_UTF_8, FTP_LATIN_1 };
+enum ftp_list_by { FTP_LIST_BY_ANY, FTP_LIST_BY_MLSD, FTP_LIST_BY_LIST };
+
+struct ftp_data {
+	enum ftp_data_mode mode;
+	enum ftp_pasv_address pasv_address;
+	const char *address;       /* active: told to the server; NULL: the control connection's */
+	int first_port, last_port; /* active: we listen on; 0: any */
+};
+
+struct ftp_commands { /* no control characters, sent as they are */
+	const char *const *after_login, *const *before_put, *const *after_put;
+	size_t after_login_count, before_put_count, after_put_count;
+};
+
+struct ftp_settings {              /* PROTOCOL_FTPS and PROTOCOL_FTP */
+	struct secret_ref account; /* ACCT, SECRET_NONE: not sent */
+	struct ftp_data data;
+	enum ftp_charset charset; /* of names at the server */
+	enum ftp_list_by list;
+	struct ftp_commands commands;
+};
+
 enum trace_when { TRACE_FAILURE, TRACE_ALWAYS, TRACE_NEVER };
 
 struct endpoint_config {
@@ -73,6 +114,8 @@ struct endpoint_config {
 	size_t known_hosts_count;
 	const char *const *pins; /* "SHA256:base64" without '=' */
 	size_t pin_count;
+	struct ftp_settings ftp;
+	struct tls_settings tls;
 	int connections;       /* 1..64, at most so many at once */
 	int64_t keepalive_ms;  /* idle connections, 0 = off; 60 s */
 	int64_t idle_close_ms; /* idle connection is closed after; 5 min */
