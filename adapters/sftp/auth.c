@@ -2,7 +2,10 @@
 
 #include "adapters/diagnosis.h"
 #include "adapters/sftp/key_file.h"
+#include "adapters/sftp/key_sign.h"
+#include "adapters/sftp/openssh_key.h"
 #include "adapters/sftp/password.h"
+#include "adapters/sftp/ssh_memory.h"
 #include "config/secret.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/escape.h"
@@ -104,10 +107,12 @@ struct login {
 	struct ssh *ssh;
 	struct auth_material *material;
 	struct deadline deadline;
+	char *list;                 /* libssh2's, of the last question */
 	char offered[METHODS_ROOM]; /* comma list, raw; "" = unknown */
 	char tried[TRIED_ROOM];     /* for the error text, escaped */
 	bool partial;               /* the list has changed: something was accepted */
 	bool rsa_sha1;
+	const struct private_key *signing; /* while libssh2 may call sign() */
 };
 
 static bool is_offered(const struct login *l, const char *method)
@@ -146,9 +151,12 @@ static int ask_methods(struct login *l, struct err *e)
 	LIBSSH2_SESSION *lib = l->ssh->lib;
 	const char *user = l->ssh->endpoint->user;
 	struct escaped tmp;
-	const char *list;
+	char *list;
 	int rc;
 
+	/* libssh2 would forget the list before; the call below replaces its pointer at once */
+	if (l->list)
+		libssh2_free(lib, l->list);
 	do {
 		transport_begin(l->ssh->transport);
 		list = libssh2_userauth_list(lib, user, (unsigned)strlen(user));
@@ -161,6 +169,7 @@ static int ask_methods(struct login *l, struct err *e)
 		return ssh_interrupted(l->ssh, SSH_AUTH, l->ssh->endpoint->timeouts.auth_ms, e);
 	if (rc)
 		return ssh_failed(l->ssh, SSH_AUTH, rc, e);
+	l->list = list;
 	(void)snprintf(l->offered, sizeof(l->offered), "%s", list ? list : "");
 	TRACE(l->ssh->trace, TRACE_AUTH, "server accepts: %s",
 	      list ? escape_name(l->offered, &tmp) : "the user without a login");
@@ -186,12 +195,60 @@ static int ask_again(struct login *l, const struct auth_item *item, int rc, stru
 	return 0;
 }
 
+/* What is to be signed holds the algorithm that libssh2 has chosen (RFC 4252 §7): string session
+ * id; byte 50, string user, string service, string "publickey", byte 1, string algorithm, … */
+static bool signed_algorithm(const unsigned char *data, size_t n, char out[KEY_TYPE_BYTES])
+{
+	struct key_part rest = {(unsigned char *)(uintptr_t)data, n}, part;
+
+	if (!key_part_string(&rest, &part) || rest.n < 1)
+		return false;
+	rest.p++;
+	rest.n--;
+	if (!key_part_string(&rest, &part) || !key_part_string(&rest, &part) ||
+	    !key_part_string(&rest, &part) || rest.n < 1)
+		return false;
+	rest.p++;
+	rest.n--;
+	if (!key_part_string(&rest, &part) || part.n >= KEY_TYPE_BYTES)
+		return false;
+	memcpy(out, part.p, part.n);
+	out[part.n] = '\0';
+	return true;
+}
+
+/* libssh2's callback; it frees the signature with the session's allocator. */
+static int sign(LIBSSH2_SESSION *lib, unsigned char **sig, size_t *sig_n, const unsigned char *data,
+                size_t n, void **abstract)
+{
+	struct login *l = *abstract;
+	void *account = l->ssh;
+	char algorithm[KEY_TYPE_BYTES];
+	struct buf out;
+	int r = -1;
+
+	(void)lib;
+	buf_init(&out, KEY_SIGNATURE_MAX);
+	if (signed_algorithm(data, n, algorithm) &&
+	    key_sign(l->signing->key, algorithm, data, n, &out) == 0) {
+		*sig = ssh_memory_alloc(buf_len(&out), &account);
+		*sig_n = buf_len(&out);
+		if (*sig)
+			memcpy(*sig, buf_data(&out), *sig_n);
+		r = *sig ? 0 : -1;
+		TRACE(l->ssh->trace, TRACE_PUBLICKEY, "signed with %s", algorithm);
+	}
+	buf_release(&out);
+	return r;
+}
+
 static int call_publickey(struct login *l, const struct auth_item *item)
 {
-	const char *user = l->ssh->endpoint->user;
+	void *abstract = l;
 
-	return libssh2_userauth_publickey_frommemory(l->ssh->lib, user, strlen(user), NULL, 0,
-	                                             item->key.pem, item->key.pem_bytes, NULL);
+	l->signing = &item->key;
+	return libssh2_userauth_publickey(l->ssh->lib, l->ssh->endpoint->user, item->key.blob,
+	                                  item->key.blob_bytes, sign, &abstract);
 }
 
 static int call_password(struct login *l, const struct auth_item *item)

@@ -8,12 +8,11 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "adapters/sftp/ecdsa_key.h"
 #include "adapters/sftp/openssh_key.h"
+#include "adapters/sftp/openssh_pkey.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -131,44 +130,36 @@ static bool put_public(struct buf *out, EVP_PKEY *key)
 	return false;
 }
 
-/* ---- the result
- * --------------------------------------------------------------------------------------- */
-
-/* Takes `text` (n bytes, NUL-terminated, heap): locked in memory, left out of core dumps where the
- * system lets us. */
-static void keep(struct private_key *out, const char *text, size_t n)
-{
-	long page = sysconf(_SC_PAGESIZE);
-	size_t room = (n + (size_t)page) / (size_t)page * (size_t)page;
-
-	out->pem = mmap(NULL, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (out->pem == MAP_FAILED)
-		abort();                              /* as mem_new: out of memory is a crash */
-	(void)mlock(out->pem, room);                  /* RLIMIT_MEMLOCK may be 0 */
-	(void)madvise(out->pem, room, MADV_DONTDUMP); /* better than nothing */
-	memcpy(out->pem, text, n);
-	out->pem_bytes = n;
-}
+/* ---- the result ---- */
 
 void private_key_wipe(struct private_key *k)
 {
-	long page = sysconf(_SC_PAGESIZE);
-
-	if (k->pem) {
-		size_t room = (k->pem_bytes + (size_t)page) / (size_t)page * (size_t)page;
-
-		OPENSSL_cleanse(k->pem, k->pem_bytes);
-		(void)munmap(k->pem, room);
-	}
+	EVP_PKEY_free(k->key); /* clears the private numbers */
+	free(k->blob);
 	memset(k, 0, sizeof(*k));
 }
 
-static bool name_key(struct private_key *out, const void *blob, size_t n)
+/* Takes the key. */
+static int keep(const char *path, EVP_PKEY *key, struct private_key *out, struct err *e)
 {
-	if (!key_blob_type(blob, n, out->type))
-		return false;
-	key_fingerprint(blob, n, out->fingerprint);
-	return true;
+	struct buf blob;
+	bool ok;
+
+	out->key = key;
+	buf_init(&blob, KEY_FILE_MAX);
+	ok = put_public(&blob, key) && key_blob_type(buf_data(&blob), buf_len(&blob), out->type);
+	if (ok) {
+		out->blob_bytes = buf_len(&blob);
+		out->blob = (unsigned char *)mem_dup_bytes(buf_data(&blob), out->blob_bytes);
+		key_fingerprint(out->blob, out->blob_bytes, out->fingerprint);
+	}
+	buf_release(&blob);
+	if (ok)
+		return 0;
+	return wrong_format(path,
+	                    "holds a kind of key SSH does not use here: take RSA, ECDSA (NIST "
+	                    "curves) or Ed25519",
+	                    e);
 }
 
 /* ---- PEM and PKCS#8
@@ -192,32 +183,6 @@ static int give_passphrase(char *out, int room, int writing, void *arg)
 	return (int)n;
 }
 
-static int keep_clear(const char *path, EVP_PKEY *key, struct private_key *out, struct err *e)
-{
-	BIO *memory = BIO_new(BIO_s_secmem());
-	struct buf blob;
-	char *text = NULL;
-	long n = 0;
-	bool ok;
-
-	buf_init(&blob, KEY_FILE_MAX);
-	ok = put_public(&blob, key) && name_key(out, buf_data(&blob), buf_len(&blob)) && memory &&
-	     PEM_write_bio_PrivateKey(memory, key, NULL, NULL, 0, NULL, NULL) == 1 &&
-	     (n = BIO_get_mem_data(memory, &text)) > 0;
-	if (ok)
-		keep(out, text, (size_t)n);
-	if (text && n > 0)
-		OPENSSL_cleanse(text, (size_t)n);
-	BIO_free(memory);
-	buf_release(&blob);
-	if (ok)
-		return 0;
-	return wrong_format(path,
-	                    "holds a kind of key SSH does not use here: take RSA, ECDSA (NIST "
-	                    "curves) or Ed25519",
-	                    e);
-}
-
 static int parse_pem(const char *path, const char *text, size_t n, const char *passphrase,
                      struct private_key *out, struct err *e)
 {
@@ -225,15 +190,11 @@ static int parse_pem(const char *path, const char *text, size_t n, const char *p
 	BIO *memory = BIO_new_mem_buf(text, (int)n);
 	EVP_PKEY *key =
 	        memory ? PEM_read_bio_PrivateKey(memory, NULL, give_passphrase, &asked) : NULL;
-	int r;
 
 	BIO_free(memory);
 	ERR_clear_error();
-	if (key) {
-		r = keep_clear(path, key, out, e);
-		EVP_PKEY_free(key);
-		return r;
-	}
+	if (key)
+		return keep(path, key, out, e);
 	if (asked.was_asked && (!passphrase || !*passphrase))
 		return encrypted(path, e);
 	if (asked.was_asked)
@@ -266,33 +227,6 @@ static int open_container(const char *path, struct openssh_key *k, const char *p
 	}
 }
 
-/* What libssh2 gets: the container without its encryption, or PKCS#8 (ecdsa_key.h). */
-static int keep_container(const char *path, const struct openssh_key *k, struct private_key *out,
-                          struct err *e)
-{
-	EVP_PKEY *key;
-	size_t bytes;
-	char *pem;
-	int r;
-
-	if (!name_key(out, k->public_blob.p, k->public_blob.n))
-		return wrong_format(path, "is damaged: it holds no public key", e);
-	if (!text_starts(out->type, "ecdsa-sha2-")) {
-		pem = openssh_key_text(k, &bytes);
-		keep(out, pem, bytes);
-		OPENSSL_cleanse(pem, bytes);
-		free(pem);
-		return 0;
-	}
-	key = ecdsa_key_make(k);
-	ERR_clear_error();
-	if (!key)
-		return wrong_format(path, "is damaged: its parts do not fit together", e);
-	r = keep_clear(path, key, out, e);
-	EVP_PKEY_free(key);
-	return r;
-}
-
 static int parse_container(const char *path, const char *text, size_t n, const char *passphrase,
                            struct private_key *out, struct err *e)
 {
@@ -302,8 +236,16 @@ static int parse_container(const char *path, const char *text, size_t n, const c
 	if (openssh_key_parse(&k, text, n) < 0)
 		return wrong_format(path, "is damaged: get it again from where it was made", e);
 	r = open_container(path, &k, passphrase, e);
-	if (r == 0)
-		r = keep_container(path, &k, out, e);
+	if (r == 0) {
+		EVP_PKEY *key = openssh_pkey(&k);
+
+		ERR_clear_error();
+		r = key ? keep(path, key, out, e)
+		        : wrong_format(path,
+		                       "is damaged, or of a kind ferryd does not use: take RSA, "
+		                       "ECDSA or Ed25519",
+		                       e);
+	}
 	openssh_key_wipe(&k);
 	return r;
 }
@@ -323,10 +265,9 @@ static bool is_public(const char *text, size_t n)
 	       holds(text, n, "BEGIN PUBLIC KEY") || holds(text, n, "BEGIN RSA PUBLIC KEY");
 }
 
-int key_parse(const char *path, const char *text, size_t n, const char *passphrase,
-              struct private_key *out, struct err *e)
+static int parse_any(const char *path, const char *text, size_t n, const char *passphrase,
+                     struct private_key *out, struct err *e)
 {
-	memset(out, 0, sizeof(*out));
 	if (openssh_key_is(text, n))
 		return parse_container(path, text, n, passphrase, out, e);
 	if (text_starts(text, "PuTTY-User-Key-File"))
@@ -342,6 +283,19 @@ int key_parse(const char *path, const char *text, size_t n, const char *passphra
 	if (!holds(text, n, "PRIVATE KEY-----"))
 		return wrong_format(path, n ? "is not a private key" : "is empty", e);
 	return parse_pem(path, text, n, passphrase, out, e);
+}
+
+int key_parse(const char *path, const char *text, size_t n, const char *passphrase,
+              struct private_key *out, struct err *e)
+{
+	struct private_key key = {0};
+
+	if (parse_any(path, text, n, passphrase, &key, e) < 0) {
+		private_key_wipe(&key);
+		return e->kind;
+	}
+	*out = key;
+	return 0;
 }
 
 /* ---- the file

@@ -5,7 +5,7 @@
  *	struct openssh_key k;
  *	if (openssh_key_parse(&k, text, n) < 0) ...	// not such a file
  *	if (k.encrypted && openssh_key_decrypt(&k, passphrase) < 0) ...
- *	pem = openssh_key_text(&k, &n);			// unencrypted container
+ *	key = openssh_pkey(&k);
  *	openssh_key_wipe(&k);
  *
  * Pure (CPU: bcrypt takes 100 ms and more); takes any bytes. What holds secrets is wiped.

@@ -276,10 +276,8 @@ static struct session *new_session(const struct endpoint_config *endpoint, struc
 	(void)pthread_once(&once, init_library);
 	s->ssh.endpoint = endpoint;
 	s->ssh.trace = trace;
-	list_init(&s->ssh.memory);
 	s->ssh.transport = transport_new(io, trace);
-	s->ssh.lib = libssh2_session_init_ex(ssh_memory_alloc, ssh_memory_free, ssh_memory_grow,
-	                                     &s->ssh);
+	s->ssh.lib = ssh_memory_session(&s->ssh);
 	if (!s->ssh.lib)
 		abort(); /* as mem_new: out of memory is a crash */
 	libssh2_session_set_blocking(s->ssh.lib, 0);

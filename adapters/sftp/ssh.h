@@ -39,6 +39,7 @@ struct ssh {
 	const struct endpoint_config *endpoint;
 	struct link memory; /* what libssh2 holds (ssh_memory.c) */
 	size_t memory_bytes;
+	bool memory_listed;
 
 	/* last words, raw */
 	unsigned disconnect_code;

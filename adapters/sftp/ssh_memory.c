@@ -1,59 +1,114 @@
 #include "adapters/sftp/ssh_memory.h"
 
+#include <malloc.h>
 #include <openssl/crypto.h>
 #include <stdalign.h>
 
-/* Stands before every allocation. */
+/* Stands before every block where blocks are listed. */
 struct block {
 	alignas(max_align_t) struct link link;
 	size_t n;
 };
 
-static struct block *block_of(void *p)
+/* What the allocator needs for a block, about: tiny packets are what the limit is for. */
+enum { BLOCK_COST = 16 };
+
+static size_t cost(void *p)
 {
-	return (struct block *)p - 1;
+	return malloc_usable_size(p) + BLOCK_COST;
+}
+
+static bool fits(const struct ssh *s, size_t n)
+{
+	return n <= SSH_MEMORY_MAX && s->memory_bytes <= SSH_MEMORY_MAX - n;
+}
+
+static void *alloc_plain(size_t n, void **abstract)
+{
+	struct ssh *s = *abstract;
+	void *p = fits(s, n) ? malloc(n) : NULL;
+
+	if (p)
+		s->memory_bytes += cost(p);
+	return p;
+}
+
+static void free_plain(void *p, void **abstract)
+{
+	struct ssh *s = *abstract;
+	size_t bytes = p ? cost(p) : 0;
+
+	/* what libssh2 gave to free() itself may make this the smaller number */
+	s->memory_bytes -= bytes < s->memory_bytes ? bytes : s->memory_bytes;
+	free(p);
+}
+
+static void *grow_plain(void *p, size_t n, void **abstract)
+{
+	struct ssh *s = *abstract;
+	size_t before = p ? cost(p) : 0;
+	void *larger = fits(s, n) ? realloc(p, n) : NULL;
+
+	if (larger)
+		s->memory_bytes += cost(larger) - before;
+	return larger;
+}
+
+static void *alloc_listed(size_t n, void **abstract)
+{
+	struct ssh *s = *abstract;
+	struct block *b =
+	        n <= SSH_MEMORY_MAX ? alloc_plain(sizeof(struct block) + n, abstract) : NULL;
+
+	if (!b)
+		return NULL;
+	b->n = n;
+	list_append(&s->memory, &b->link);
+	return b + 1;
+}
+
+static void free_listed(void *p, void **abstract)
+{
+	struct block *b = p;
+
+	if (!b)
+		return;
+	list_remove(&b[-1].link);
+	free_plain(b - 1, abstract);
+}
+
+static void *grow_listed(void *p, size_t n, void **abstract)
+{
+	struct block *b = p;
+	void *larger = alloc_listed(n, abstract);
+
+	if (larger && b) {
+		size_t old = b[-1].n;
+
+		memcpy(larger, p, old < n ? old : n);
+		free_listed(p, abstract);
+	}
+	return larger;
+}
+
+static bool is_looked_through(const char *version)
+{
+	return strcmp(version, "1.10.0") == 0 || strcmp(version, "1.11.1") == 0;
+}
+
+LIBSSH2_SESSION *ssh_memory_session(struct ssh *s)
+{
+	s->memory_listed = is_looked_through(libssh2_version(0));
+	list_init(&s->memory);
+	return s->memory_listed ? libssh2_session_init_ex(alloc_listed, free_listed, grow_listed, s)
+	                        : libssh2_session_init_ex(alloc_plain, free_plain, grow_plain, s);
 }
 
 void *ssh_memory_alloc(size_t n, void **abstract)
 {
 	struct ssh *s = *abstract;
-	struct block *b;
 
-	if (n > SSH_MEMORY_MAX || s->memory_bytes + n > SSH_MEMORY_MAX)
-		return NULL;
-	b = malloc(sizeof(*b) + n);
-	if (!b)
-		return NULL;
-	b->n = n;
-	list_append(&s->memory, &b->link);
-	s->memory_bytes += sizeof(*b) + n;
-	return b + 1;
-}
-
-void ssh_memory_free(void *p, void **abstract)
-{
-	struct ssh *s = *abstract;
-	struct block *b;
-
-	if (!p)
-		return;
-	b = block_of(p);
-	list_remove(&b->link);
-	s->memory_bytes -= sizeof(*b) + b->n;
-	free(b);
-}
-
-void *ssh_memory_grow(void *p, size_t n, void **abstract)
-{
-	void *larger = ssh_memory_alloc(n, abstract);
-
-	if (larger && p) {
-		size_t old = block_of(p)->n;
-
-		memcpy(larger, p, old < n ? old : n);
-		ssh_memory_free(p, abstract);
-	}
-	return larger;
+	return s->memory_listed ? alloc_listed(n, abstract) : alloc_plain(n, abstract);
 }
 
 size_t ssh_memory_end(struct ssh *s)

@@ -2,19 +2,24 @@
  * libssh2's memory, one account for each connection.
  *
  * Two reasons: a server can make libssh2 queue millions of tiny packets within its window (the
- * account has a limit, past it libssh2 fails with -6), and libssh2 forgets some allocations
- * (the second list of login methods, parts of key exchanges in 1.10); they end with the session.
+ * account has a limit, past it libssh2 fails with -6), and libssh2 forgets what an aborted
+ * handshake or a renewal of keys had allocated; that ends with the session.
  *
- *	libssh2_session_init_ex(ssh_memory_alloc, ssh_memory_free, ssh_memory_grow, ssh);
+ *	s->lib = ssh_memory_session(s);		// libssh2_session_init_ex
  *	...
- *	libssh2_session_free(lib);
- *	ssh_memory_end(ssh);		// what was forgotten, wiped
+ *	libssh2_session_free(s->lib);
+ *	ssh_memory_end(s);			// what was forgotten, wiped
+ *
+ * Blocks are listed, with a header each, so that the forgotten ones are found. A block that libssh2
+ * gives to free(3) itself would then be fatal: 1.10.0 has no such place, and 1.11.1 has two, both
+ * in reading and using ECDSA private keys, which we do ourselves (key_sign.h). With versions nobody
+ * has looked through, blocks are plain and only counted.
  */
 #pragma once
 #include "adapters/sftp/ssh.h"
 
+LIBSSH2_SESSION *ssh_memory_session(struct ssh *s);
+/* For what libssh2 will free (answers to prompts). `abstract` points to the struct ssh. */
 void *ssh_memory_alloc(size_t n, void **abstract);
-void *ssh_memory_grow(void *p, size_t n, void **abstract);
-void ssh_memory_free(void *p, void **abstract);
 /* Returns how many bytes were left. */
 size_t ssh_memory_end(struct ssh *s);

@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	text = mem_dup_bytes(data, size);
 	if (key_parse("fuzz", text, size, NULL, &key, &e) == 0) {
-		if (!key.pem || !key.type[0] || strlen(key.fingerprint) != 50)
+		if (!key.key || !key.blob_bytes || !key.type[0] || strlen(key.fingerprint) != 50)
 			abort();
 		private_key_wipe(&key);
 	} else if (!e.code || !e.message[0]) {
