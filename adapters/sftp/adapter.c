@@ -109,13 +109,23 @@ static bool is_connection_alive(const struct connection *c)
 	return sftp_client_is_alive(c->client) && session_is_alive(c->session);
 }
 
+/* An operation holds one handle; half are left for those whose CLOSE is still on its way. */
+static int files_at_once(const struct sftp_client *c)
+{
+	size_t handles = sftp_client_handles_most(c);
+
+	if (handles == 0 || handles / 2 >= FILES_AT_ONCE)
+		return FILES_AT_ONCE;
+	return handles < 2 ? 1 : (int)(handles / 2);
+}
+
 /* Asked anew each time: a server may turn out not to have what it offered. */
 static const struct capabilities *capabilities(const struct connection *c)
 {
 	struct connection *mine = (struct connection *)(uintptr_t)c;
 
 	mine->capabilities = (struct capabilities){
-	        .concurrent_operations = FILES_AT_ONCE,
+	        .concurrent_operations = files_at_once(c->client),
 	        .atomic_replace = sftp_client_offers(c->client, SFTP_EXT_POSIX_RENAME),
 	        .exact_mtime = true,
 	        .remote_sync = sftp_client_offers(c->client, SFTP_EXT_FSYNC),

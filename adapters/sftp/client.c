@@ -421,6 +421,11 @@ size_t sftp_client_write_most(const struct sftp_client *c)
 	return c->write_most;
 }
 
+size_t sftp_client_handles_most(const struct sftp_client *c)
+{
+	return c->handles_most;
+}
+
 size_t sftp_client_share(const struct sftp_client *c)
 {
 	size_t share = IN_FLIGHT_MOST / (c->transfers ? c->transfers : 1);

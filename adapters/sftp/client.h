@@ -96,6 +96,9 @@ const struct sftp_settings *sftp_client_settings(const struct sftp_client *c);
 size_t sftp_client_read_most(const struct sftp_client *c);
 size_t sftp_client_write_most(const struct sftp_client *c);
 
+/* Handles that may be open at once; 0 = the server did not say. */
+size_t sftp_client_handles_most(const struct sftp_client *c);
+
 /* Bytes one transfer may have in flight now: a share of what the connection may. */
 size_t sftp_client_share(const struct sftp_client *c);
 void sftp_client_transfer_begins(struct sftp_client *c);

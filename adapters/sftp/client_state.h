@@ -28,6 +28,7 @@ struct sftp_client {
 	int64_t round_trip_us;
 	int64_t moved_ms; /* when the stream last gave or took bytes */
 	size_t read_most, write_most;
+	size_t handles_most; /* 0 = not said */
 	bool offers[SFTP_EXT_COUNT];
 	struct err failure; /* kind 0 while alive */
 };

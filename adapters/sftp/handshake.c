@@ -115,8 +115,10 @@ int sftp_handshake_limits(struct sftp_client *c, struct err *e)
 		(void)wire_u64(&in); /* max packet: never near it */
 		c->read_most = sane_size(wire_u64(&in));
 		c->write_most = sane_size(wire_u64(&in));
-		TRACE(c->settings.trace, TRACE_SFTP, "reads of %zu, writes of %zu bytes",
-		      c->read_most, c->write_most);
+		c->handles_most = (size_t)wire_u64(&in);
+		TRACE(c->settings.trace, TRACE_SFTP,
+		      "reads of %zu, writes of %zu bytes, %zu handles", c->read_most, c->write_most,
+		      c->handles_most);
 	}
 	sftp_request_release(&rq);
 	return r;
