@@ -5,7 +5,7 @@ Usage: ssh_peers.py FOLDER GROUP...; prints "NAME PORT" lines and "READY", obeys
 input, and ends with everything it started when standard input ends.
 
 Groups: sshd (OpenSSH in several set-ups), password (asyncssh), bytes (what no SSH server would say).
-Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES".
+Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop".
 """
 import asyncio
 import os
@@ -137,14 +137,24 @@ class Cutter:
         self.target = port
         self.limit = None
         self.stall = False
+        self.open = []
         self.listener = Listener(self.serve)
         self.port = self.listener.port
 
     def serve(self, client):
         limit, stall = self.limit, self.stall
+        self.open.append(client)
         with socket.create_connection(("127.0.0.1", self.target)) as server:
             threading.Thread(target=self.upstream, args=(client, server), daemon=True).start()
             self.downstream(server, client, limit, stall)
+
+    def drop(self):
+        for client in self.open:
+            try:
+                client.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        self.open.clear()
 
     @staticmethod
     def upstream(client, server):
@@ -194,12 +204,14 @@ def start_sshd(folder, names, started):
     write_pkcs8(keys, "ecdsa_pkcs8_enc", ec.generate_private_key(ec.SECP384R1()), b"secret words")
     authorized = "\n".join(public_key(p.with_suffix("")) for p in sorted(keys.glob("*.pub"))
                            if p.stem != "stranger") + "\n"
+    (folder / "sink.sh").write_text("echo last words; echo complaint >&2; exit 3\n")
     set_ups = {
         "sshd": ("internal-sftp", ""),
         "sshd_cat": ("/bin/cat", ""),
         "sshd_rekey": ("/bin/cat", "RekeyLimit 1M"),
-        "sshd_sink": ("/bin/sh -c 'echo last words; echo complaint >&2; exit 3'", ""),
+        "sshd_sink": (f"/bin/sh {folder}/sink.sh", ""),
         "sshd_two": ("internal-sftp", "AuthenticationMethods publickey,publickey"),
+        "sshd_none": ("internal-sftp", "MaxSessions 0"),
         "sshd_tries": ("internal-sftp", "MaxAuthTries 1"),
         "sshd_cbc": ("internal-sftp", "Ciphers aes256-cbc"),
         "sshd_sha1": ("internal-sftp", "Ciphers aes128-ctr\nMACs hmac-sha1"),
@@ -292,6 +304,9 @@ def main():
                 print(counts.get(argument, 0), flush=True)
             elif command in ("cut", "stall"):
                 cutter.limit, cutter.stall = int(argument), command == "stall"
+                print("ok", flush=True)
+            elif command == "drop":
+                cutter.drop()
                 print("ok", flush=True)
     finally:
         for stop in started:
