@@ -100,7 +100,7 @@ def test_access__key_file_open_to_others(ferryd, route_in, place):
     key = make_key(place / "open")
     key.chmod(0o644)
     use_key(ferryd, key)
-    check_not_started_or_told(ferryd, str(key), "0600")
+    check_not_started_or_told(ferryd, str(key), "chmod 600")
 
 
 def test_access__key_file_that_is_no_key(ferryd, route_in, place):

@@ -102,7 +102,7 @@ def test_places__destination_name_taken(ferryd, route_out):
     drop(destination, "a", b"theirs")
     drop(source, "a", b"ours")
     ferryd.start()
-    ferryd.wait_told("OBJ-EXISTS", "a")
+    ferryd.wait_told("DELIVER-EXISTS", "already there", "ferryctl retry")
     wait_for(lambda: ferryd.job("a")["state"] == "held", "the job to be held")
     assert (destination / "a").read_bytes() == b"theirs" and litter(destination) == []
 

@@ -35,7 +35,7 @@ def test_state__missing_database_is_made(ferryd, route_in):
     assert (ferryd.state / "ferryd.db").exists()
     # Without its memory ferryd sees the file as new; the destination's policy keeps it from harm.
     wait_for(lambda: (j := ferryd.job("a")) and j["state"] == "held", "the file to be held: its name is taken")
-    assert "OBJ-EXISTS" in ferryd.say("show", str(ferryd.job("a")["id"]))
+    assert "DELIVER-EXISTS" in ferryd.say("show", str(ferryd.job("a")["id"]))
 
 
 def test_state__newer_database_is_refused(ferryd, route_in):

@@ -43,7 +43,7 @@ def test_destination__exists_fail_holds_the_file(ferryd, destination):
     job = wait_state(ferryd, "a", "held")
     assert (directory / "a").read_bytes() == b"in the way" and (source / "a").exists()
     shown = ferryd.say("show", str(job["id"]))
-    assert "OBJ-EXISTS" in shown, shown
+    assert "DELIVER-EXISTS" in shown and "exists: fail" in shown and "ferryctl retry" in shown, shown
     (directory / "a").unlink()
     ferryd.say("retry", str(job["id"]))
     wait_state(ferryd, "a", "done")

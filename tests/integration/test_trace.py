@@ -39,8 +39,8 @@ def test_trace__a_failure_is_on_file_and_named(ferryd, route_in, partner, place)
     ferryd.start()
     endpoint = wait_for(lambda: [e for e in ferryd.items("status", "endpoint")
                                  if e["name"] == "partner" and e["trace"]], "a trace's name in status")[0]
-    with open(endpoint["trace"], encoding="utf-8") as f:
-        text = f.read()
+    text = wait_for(ferryd.trace_text, "the trace to be written")
+    assert endpoint["trace"] == str(next(ferryd.traces.rglob("*.trace")))
     assert "publickey" in text and "kex" in text, text
     assert endpoint["trace"] in ferryd.say("status")
 
