@@ -40,6 +40,7 @@ class Speaker:
         return self
 
     def __exit__(self, *_):
+        self.listener.shutdown(socket.SHUT_RDWR)  # close alone does not wake accept
         for s in [self.listener] + self.open:
             s.close()
 
@@ -55,17 +56,17 @@ def use_port(ferryd, route_in, partner, port, **timeouts):
 
 
 @pytest.mark.parametrize("greeting,words", [
-    (b"220 ProFTPD Server ready.\r\n", ["FTP"]),
-    (b"HTTP/1.1 400 Bad Request\r\n\r\n", ["HTTP"]),
-    (b"220 mail.example ESMTP\r\n", ["SMTP"]),
-    (b"\x15\x03\x01\x00\x02\x02\x46", ["not an SSH server"]),
-    (b"Good morning\r\n" * 3, ["not an SSH server"]),
+    (b"220 ProFTPD Server ready.\r\n", ["an FTP server answers", "protocol: ftps"]),
+    (b"HTTP/1.1 400 Bad Request\r\n\r\n", ["a web server answers", "port:"]),
+    (b"220 mail.example ESMTP\r\n", ["ESMTP"]),
+    (b"\x15\x03\x01\x00\x02\x02\x46", ["a TLS service answers"]),
+    (b"Good morning\r\n" * 3, ["something else answers", "Good morning"]),
 ])
 def test_network__not_an_ssh_server(greeting, words, ferryd, route_in, partner):
     with Speaker(greeting) as speaker:
         use_port(ferryd, route_in, partner, speaker.port, handshake="2s")
         ferryd.start()
-        ferryd.wait_told("partner", str(speaker.port), *words)
+        ferryd.wait_told("partner", "SSH-NOT-SSH", "not an SSH server", *words)
 
 
 def test_network__a_flood_of_greetings_ends(ferryd, route_in, partner):
@@ -80,13 +81,13 @@ def test_network__a_silent_server(ferryd, route_in, partner):
     with Speaker(b"") as speaker:
         use_port(ferryd, route_in, partner, speaker.port, handshake="500ms")
         ferryd.start()
-        ferryd.wait_told("partner", "timed out")
+        ferryd.wait_told("partner", "SSH-BANNER-TIMEOUT", "no SSH identification came within 0.5 s")
 
 
 def test_network__nobody_listens(ferryd, route_in, partner):
     use_port(ferryd, route_in, partner, free_port())
     ferryd.start()
-    ferryd.wait_told("partner", "Connection refused")
+    ferryd.wait_told("partner", "NET-REFUSED", f"port {ferryd.endpoints['partner']['port']}", "nothing listens there")
     state = [e["state"] for e in ferryd.items("status", "endpoint") if e["name"] == "partner"]
     assert state == ["retrying"]
 
@@ -103,7 +104,7 @@ def test_network__the_partner_comes_back(ferryd, route_in, partner):
     partner.kill()
     drop(source, "a", b"abc")
     ferryd.start()
-    ferryd.wait_told("Connection refused")
+    ferryd.wait_told("NET-REFUSED")
     partner.start()
     wait_for(lambda: visible(destination) == ["a"], "the file, without anyone's help", 45)
 
@@ -144,12 +145,12 @@ def test_network__a_stalled_transfer_is_given_up_and_repeated(ferryd, route_in, 
     ledger = Ledger()
     ledger.produce(source, "large", content(1, 20_000_000))
     with Proxy(partner.port) as proxy:
-        use_port(ferryd, route_in, partner, proxy.port, stall="1s", request="1s")
+        use_port(ferryd, route_in, partner, proxy.port, stall="1s", request="1s", handshake="2s")
         proxy.rate = 10_000_000
         ferryd.start()
         wait_for(lambda: (j := ferryd.job("large")) and j["state"] == "claimed", "the fetch to begin")
         proxy.stall = True
-        ferryd.wait_told("timed out")
+        ferryd.wait_told("SFTP-TIMEOUT", "large", "for 1 s")
         proxy.stall, proxy.rate = False, 0
         wait_for(lambda: visible(destination) == ["large"], "the file", 60)
     ledger.check(destination, "destination")
@@ -207,7 +208,7 @@ def evil(place, ferryd):
     ("truncate", []),
     ("giant", ["packet"]),
     ("wrong-id", []),
-    ("stall", ["timed out"]),
+    ("stall", ["SFTP-TIMEOUT", "has not answered READDIR for 2 s"]),
     ("endless", ["LIST-TOO-LONG"]),
 ])
 def test_network__a_server_that_breaks_the_protocol(mode, words, ferryd, evil):

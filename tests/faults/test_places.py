@@ -149,7 +149,7 @@ def test_places__disk_full_at_a_local_destination(ferryd, route_in, small_disk, 
     ferryd.routes["in"]["to"] = [{"path": str(target), "retry": QUICK}]
     drop(source, "big", content(1, 6 << 20))
     ferryd.start()
-    ferryd.wait_told("big", "No space left on device")
+    ferryd.wait_told("big", "OBJ-NO-SPACE", "no space left")
     assert visible(target) == []
     subprocess.run(["mount", "-o", "remount,size=64M", str(target)], check=True)
     wait_for(lambda: visible(target) == ["big"] and not visible(source), "the file, once there is room", 60)

@@ -40,8 +40,8 @@ def test_state__missing_database_is_made(ferryd, route_in):
 
 def test_state__newer_database_is_refused(ferryd, route_in):
     run_one_file(ferryd, route_in)
-    with sqlite3.connect(ferryd.state / "ferryd.db") as db:
-        db.execute("PRAGMA user_version = 9999")
+    db = sqlite3.connect(ferryd.state / "ferryd.db")
+    db.execute("PRAGMA user_version = 9999")
     db.close()
     before = (ferryd.state / "ferryd.db").read_bytes()
     check_refused(ferryd, "STORE-NEWER", str(ferryd.state / "ferryd.db"), "newer")

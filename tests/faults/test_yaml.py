@@ -56,7 +56,7 @@ MISTAKES = [
     ("user: ferry", "user: &x ferry", 9, ["anchors"]),
     ("user: ferry", "user: *x", 9, ["alias"]),
     ("user: ferry", "user: !str ferry", 9, ["tags"]),
-    ("user: ferry", "user: 'ferry", 9, ["quote"]),
+    ("user: ferry", "user: 'ferry", 16, ["quote", "begins on line 9"]),
     ("    user: ferry", "\tuser: ferry", 9, ["tab"]),
     ("    user: ferry", "   user: ferry", 9, []),
     ("  state_dir:", "  state_dri:", 3, ["daemon.state_dri", 'did you mean "state_dir"']),

@@ -80,6 +80,8 @@ class Evil:
 
     def stat(self, ident, rest):
         path = rest[4:]
+        if path == b"f":  # the handle of a file
+            path = b"growing.txt" if MODE == "growing" else b"f.txt"
         if MODE == "growing" and path.endswith(b"growing.txt"):
             self.asked += 1
             self.write(bytes([ATTRS]) + struct.pack(">I", ident) + attributes(5 + self.asked))

@@ -36,6 +36,7 @@ class Proxy:
 
     def __exit__(self, *_):
         self.ending = True
+        self.listener.shutdown(socket.SHUT_RDWR)  # close alone does not wake accept
         self.listener.close()
         self.reset()
 
