@@ -50,9 +50,6 @@ foreach(suite IN LISTS suites)
 	get_filename_component(folder ${suite} DIRECTORY)
 	get_filename_component(folder ${folder} NAME)
 	string(REPLACE "test_" "${folder}_" name ${name})
-	if(NOT TARGET ferryd AND NOT name STREQUAL integration_fixtures)
-		continue()
-	endif()
 	add_test(NAME ${name} COMMAND ${python} -m pytest -q -rs -p no:cacheprovider
 		-W ignore::DeprecationWarning ${suite})
 	set_tests_properties(${name} PROPERTIES TIMEOUT 600 LABELS ${folder}
