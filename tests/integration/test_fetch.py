@@ -117,10 +117,10 @@ def test_fetch__leaves_a_newer_version_alone(ferryd, route_in, place):
     old = ferryd.job("a")["id"]
     drop(source, "a", b"new and longer")
     wait_for(lambda: (destination / "a").read_bytes() == b"new and longer", "the new version")
+    new = wait_for(lambda: [j for j in ferryd.jobs() if j["id"] != old and j["state"] == "held"], "the new job held")
     (blocker / "a").unlink()
     ferryd.say("retry", str(old))
     wait_for(lambda: ferryd.ask("show", str(old))["job"]["state"] == "done", "the old job to be done")
-    new = wait_for(lambda: [j for j in ferryd.jobs() if j["id"] != old and j["state"] == "held"], "the new job held")
     assert (source / "a").read_bytes() == b"new and longer", "settling the old job must not remove the new file"
     (blocker / "a").unlink()
     ferryd.say("retry", str(new[0]["id"]))
