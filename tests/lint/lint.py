@@ -37,6 +37,7 @@ MAY_KNOW = {
     ADAPTERS: LOW | {"config!"},
     "adapters/sftp": LOW | {"config!", ADAPTERS},
     "adapters/ftps": LOW | {"config!", ADAPTERS},
+    "adapters/ftps": LOW | {"config!", ADAPTERS},
     "adapters/local": LOW | {"config!", ADAPTERS},
     ROUTE: LOW | {STORE, "config", ADAPTERS},
     CONTROL: LOW | {STORE, "config", ADAPTERS, ROUTE},
