@@ -190,7 +190,7 @@ int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e
 	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];
 
 	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-UNKNOWN", 0,
-	               "the host key of %s port %d is not known: %s %s. Nothing was sent. Compare "
+	               "the host key of %s port %d is not known: %s %s. No login was sent. Compare "
 	               "this fingerprint with the partner (telephone, or mail to a known address); "
 	               "if it is theirs, add it to `host_key: {pins: [...]}` of this endpoint, or "
 	               "the line given in the trace to %s",
@@ -206,7 +206,7 @@ int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e
 	return err_set(
 	        e, ERR_TRUST, "SSH-HOSTKEY-CHANGED", 0,
 	        "the host key of %s port %d is not the one on record: it shows %s %s, %s "
-	        "has %s%s%s. Nothing was sent. Either the partner replaced the server or its "
+	        "has %s%s%s. No login was sent. Either the partner replaced the server or its "
 	        "key, or somebody stands in between: ask the partner for the fingerprint "
 	        "(telephone, or mail to a known address) before you replace the record",
 	        shown(k->host, host, sizeof(host)), k->port, shown(k->type, type, sizeof(type)),
@@ -222,7 +222,7 @@ int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e
 
 	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-REVOKED", 0,
 	               "the host key of %s port %d is revoked: %s %s is marked @revoked at %s. "
-	               "Nothing was sent. Whoever holds that key must not be trusted: ask the "
+	               "No login was sent. Whoever holds that key must not be trusted: ask the "
 	               "partner for their new key",
 	               shown(k->host, host, sizeof(host)), k->port,
 	               shown(k->type, type, sizeof(type)), k->fingerprint,

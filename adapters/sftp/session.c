@@ -333,9 +333,7 @@ int session_open(const struct endpoint_config *endpoint, struct trace *trace, st
 	if (r == 0)
 		r = open_with(endpoint, trace, material, out, e);
 	auth_free(material);
-	if (r < 0)
-		TRACE(trace, TRACE_ERROR, "%s: %s", e->code, e->message);
-	return r;
+	return r; /* whoever owns the trace records the error there */
 }
 
 int session_open_subsystem(struct session *s, const char *name, struct stream **out, struct err *e)
