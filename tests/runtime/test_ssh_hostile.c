@@ -4,7 +4,7 @@
  */
 #include "tests/runtime/ssh_peers.h"
 
-enum { SHORT_MS = 300, PACE_MS = 60 };
+enum { SHORT_MS = 300, PACE_MS = 250 };
 
 static bool says(const struct err *e, const char *words)
 {
