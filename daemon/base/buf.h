@@ -7,7 +7,8 @@
  *	buf_consume(&b, k);			// drop k bytes from the front, O(1) amortised
  *	buf_release(&b);
  *
- * The bytes are buf_data(b)[0 .. buf_len(b)). Any add may move them.
+ * The bytes are buf_data(b)[0 .. buf_len(b)), never NULL, so that an empty buffer may be handed to
+ * memchr() and memcpy() too. Any add may move them.
  */
 #pragma once
 #include <stddef.h>
@@ -24,7 +25,7 @@ void buf_release(struct buf *b); /* wipes nothing; secrets use secret_bytes */
 
 static inline unsigned char *buf_data(const struct buf *b)
 {
-	return b->mem + b->start;
+	return b->mem ? b->mem + b->start : (unsigned char *)"";
 }
 static inline size_t buf_len(const struct buf *b)
 {

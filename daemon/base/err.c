@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/base/text.h"
+
 __attribute__((format(printf, 5, 0))) static int fill(struct err *e, int kind, const char *code,
                                                       int native, const char *fmt, va_list ap)
 {
@@ -11,6 +13,7 @@ __attribute__((format(printf, 5, 0))) static int fill(struct err *e, int kind, c
 	e->code = code;
 	e->native = native;
 	(void)vsnprintf(e->message, sizeof(e->message), fmt, ap); /* a cut message is still one */
+	text_drop_cut(e->message);
 	return kind;
 }
 
@@ -52,6 +55,7 @@ int(err_wrap)(struct err *e, const char *fmt, ...)
 	va_end(ap);
 	used = strlen(e->message);
 	(void)snprintf(e->message + used, sizeof(e->message) - used, ": %s", inner);
+	text_drop_cut(e->message);
 	return e->kind;
 }
 

@@ -16,6 +16,20 @@ bool text_ends(const char *text, const char *suffix)
 	return n >= m && memcmp(text + n - m, suffix, m) == 0;
 }
 
+void text_drop_cut(char *text)
+{
+	size_t n = strlen(text), tail = 0;
+	unsigned char lead;
+
+	while (tail < 3 && tail < n && ((unsigned char)text[n - tail - 1] & 0xC0) == 0x80)
+		tail++;
+	if (tail == n)
+		return;
+	lead = (unsigned char)text[n - tail - 1];
+	if (lead >= 0xC0 && tail < (lead >= 0xF0 ? 3u : lead >= 0xE0 ? 2u : 1u))
+		text[n - tail - 1] = '\0';
+}
+
 static size_t least(size_t a, size_t b)
 {
 	return a < b ? a : b;

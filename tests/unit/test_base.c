@@ -40,6 +40,18 @@ static void test_escape__cuts_long_input_at_a_character(void **state)
 	assert_string_equal(escape("0123456789abcdefgh", 18, out, 16), "0123456789ab\xe2\x80\xa6");
 }
 
+static void test_buf__has_bytes_even_when_empty(void **state)
+{
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4);
+	assert_non_null(buf_data(&b));
+	assert_null(memchr(buf_data(&b), 'x', buf_len(&b)));
+	buf_release(&b);
+	assert_non_null(buf_data(&b));
+}
+
 static void test_buf__refuses_what_would_pass_its_limit(void **state)
 {
 	struct buf b;
@@ -52,6 +64,43 @@ static void test_buf__refuses_what_would_pass_its_limit(void **state)
 	assert_int_equal(buf_add(&b, "ef", 2), 0);
 	assert_string_equal(buf_text(&b), "cdef");
 	buf_release(&b);
+}
+
+static void check_drop_cut(const char *in, const char *want)
+{
+	char text[16];
+
+	(void)snprintf(text, sizeof(text), "%s", in);
+	text_drop_cut(text);
+	assert_string_equal(text, want);
+}
+
+static void test_text__drops_the_half_of_a_character(void **state)
+{
+	(void)state;
+	check_drop_cut("", "");
+	check_drop_cut("abc", "abc");
+	check_drop_cut("a\xc3\xbc", "a\xc3\xbc");
+	check_drop_cut("a\xc3", "a");
+	check_drop_cut("a\xe2\x82\xac", "a\xe2\x82\xac");
+	check_drop_cut("a\xe2\x82", "a");
+	check_drop_cut("a\xf0\x9f\x98", "a");
+	check_drop_cut("a\xf0\x9f\x98\x80", "a\xf0\x9f\x98\x80");
+	check_drop_cut("\x80\x80\x80\x80", "\x80\x80\x80\x80"); /* never was one */
+}
+
+static void test_err__is_cut_between_characters(void **state)
+{
+	char euros[3 * 300 + 1];
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 300; i++)
+		memcpy(euros + 3 * i, "\xe2\x82\xac", 4);
+	err_set(&e, ERR_LOCAL, "TEST", 0, "%s", euros);
+	assert_int_equal(strlen(e.message) % 3, 0);
+	err_wrap(&e, "x");
+	assert_int_equal((strlen(e.message) - 3) % 3, 0);
 }
 
 static void test_err__wraps_outermost_first(void **state)
@@ -94,7 +143,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_escape__makes_every_dangerous_byte_visible),
 	        cmocka_unit_test(test_escape__cuts_long_input_at_a_character),
+	        cmocka_unit_test(test_buf__has_bytes_even_when_empty),
 	        cmocka_unit_test(test_buf__refuses_what_would_pass_its_limit),
+	        cmocka_unit_test(test_text__drops_the_half_of_a_character),
+	        cmocka_unit_test(test_err__is_cut_between_characters),
 	        cmocka_unit_test(test_err__wraps_outermost_first),
 	        cmocka_unit_test(test_text__finds_the_nearest_word),
 	        cmocka_unit_test(test_digest__is_sha256),
