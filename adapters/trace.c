@@ -5,8 +5,10 @@
 #include "adapters/trace_file.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/text.h"
 #include "daemon/runtime/fiber.h"
 #include "daemon/runtime/work.h"
 
@@ -217,6 +219,7 @@ void trace_about(struct trace *t, const char *key, const char *fmt, ...)
 	va_end(ap);
 	if (n < 0)
 		return;
+	text_drop_cut(line);
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < 0x20 || *p == 0x7F)
 			*p = '?';
@@ -247,11 +250,12 @@ static size_t waiting_bytes(const struct trace *t)
 
 static void make_head(struct trace *t, struct buf *head)
 {
-	char when[CLOCK_TEXT_BYTES];
+	char when[CLOCK_TEXT_BYTES], endpoint[208];
 	int64_t began = clock_wall_ms() - (clock_mono_us() - t->began_us) / 1000;
 
-	(void)buf_printf(head, "# ferryd %s trace of a connection\n# endpoint: %.200s\n",
-	                 FERRYD_VERSION, t->endpoint);
+	(void)escape(t->endpoint, strlen(t->endpoint), endpoint, sizeof(endpoint));
+	(void)buf_printf(head, "# ferryd %s trace of a connection\n# endpoint: %s\n",
+	                 FERRYD_VERSION, endpoint);
 	(void)buf_printf(head, "# began: %s\n# mask: %u\n", clock_text(began, when), t->mask);
 	(void)buf_add(head, buf_data(&t->about), buf_len(&t->about));
 	(void)buf_printf(head, "# seconds since then, kind, what happened\n");

@@ -6,6 +6,7 @@
 
 #include "adapters/trace.h"
 #include "adapters/trace_file.h"
+#include "config/key.h"
 #include "daemon/runtime/work.h"
 #include "tests/runtime/rig.h"
 
@@ -371,6 +372,46 @@ static void test_trace__a_stop_loses_no_line(void **state)
 	rig_run(body_canceled);
 }
 
+static void test_trace__the_head_keeps_to_its_lines(void **state)
+{
+	static const char endpoint[] = "local:/srv/a\n+0.000001 sftp       forged";
+	struct trace *t = trace_new(&settings, endpoint, TRACE_MASK_DEFAULT, TRACE_FAILURE);
+	char file[TRACE_PATH_BYTES], server[601];
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		memcpy(server + 3 * i, "\xe2\x82\xac", 4);
+	trace_about(t, "server", "%s", server);
+	end_failed(t, file);
+	assert_true(has(file, "# endpoint: local:/srv/a\\x0a+0.000001"));
+	assert_true(has(file, "\xe2\x82\xac\n")); /* cut between characters */
+}
+
+/* What the configuration calls the kinds of lines is what they are called in the file. */
+static void test_trace__the_words_of_the_mask_are_those_of_the_lines(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned bit;
+	} bits[] = {
+#define BIT_WORD(name, number, word) {word, number},
+	        TRACE_BITS(BIT_WORD)
+#undef BIT_WORD
+	};
+	size_t n = sizeof(bits) / sizeof(bits[0]);
+	unsigned all = 0;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		assert_non_null(words_trace[i].text);
+		assert_string_equal(words_trace[i].text, bits[i].text);
+		assert_int_equal(words_trace[i].value, bits[i].bit);
+		all |= bits[i].bit;
+	}
+	assert_null(words_trace[n].text);
+	assert_int_equal(all | 1, TRACE_MASK_ALL);
+}
+
 #define test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -390,6 +431,8 @@ int main(void)
 	        test(test_trace__a_failure_is_on_disk_while_the_connection_lives),
 	        test(test_trace__large_files_rotate),
 	        test(test_trace__a_stop_loses_no_line),
+	        test(test_trace__the_head_keeps_to_its_lines),
+	        test(test_trace__the_words_of_the_mask_are_those_of_the_lines),
 	};
 
 	work_setup();
