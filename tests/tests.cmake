@@ -25,6 +25,30 @@ foreach(source IN LISTS test_sources)
 		ENVIRONMENT "${test_environment}")
 endforeach()
 
+# ---- fuzz targets (tests/fuzz/README.md) ---------------------------------------------------------
+
+# Each tests/fuzz/fuzz_NAME.c is a program: libFuzzer's with FERRYD_FUZZ, else one that plays the
+# corpus and a few thousand fixed mutations of it.
+file(GLOB fuzz_sources CONFIGURE_DEPENDS tests/fuzz/fuzz_*.c)
+add_custom_target(fuzz)
+foreach(source IN LISTS fuzz_sources)
+	get_filename_component(name ${source} NAME_WE)
+	string(REPLACE "fuzz_" "" subject ${name})
+	set(corpus ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${subject})
+	add_executable(${name} ${source})
+	target_link_libraries(${name} PRIVATE control route store adapters config runtime base)
+	add_dependencies(fuzz ${name})
+	if(FERRYD_FUZZ)
+		target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+		add_test(NAME ${name} COMMAND ${name} -runs=0 -timeout=10 ${corpus})
+	else()
+		target_sources(${name} PRIVATE tests/fuzz/replay.c)
+		add_test(NAME ${name} COMMAND ${name} ${corpus})
+	endif()
+	set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz
+		ENVIRONMENT "${test_environment}")
+endforeach()
+
 # ---- the plan of the house, and static analysis -------------------------------------------------
 
 set(python /usr/bin/python3)

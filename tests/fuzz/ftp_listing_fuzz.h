@@ -3,16 +3,9 @@
  * cut, names hold no NUL, sizes are positive 64-bit numbers, times lie after 1970.
  */
 #pragma once
-#include <string.h>
-
 #include "adapters/ftps/listing.h"
 #include "daemon/base/digest.h"
-
-static void must(bool fact)
-{
-	if (!fact)
-		abort();
-}
+#include "tests/fuzz/oracle.h"
 
 struct seen {
 	struct ftp_listing *listing;
@@ -62,6 +55,8 @@ static int read_listing(enum ftp_dialect d, const uint8_t *data, size_t n, size_
 	ftp_listing_free(s.listing);
 	if (r < 0)
 		digest_update(&s.digest, e.message, strlen(e.message));
+	if (r < 0)
+		must_tell(r, &e);
 	digest_final(&s.digest, sum);
 	must(r == 0 || r == ERR_PROTOCOL || r == ERR_OBJECT);
 	return r;

@@ -1,17 +1,8 @@
 /* Any bytes as a name: what the gate lets through is one harmless component, and stays ours or not
  * ours when a temporary name is made of it. */
-#include <stdint.h>
-
 #include "adapters/names.h"
 #include "daemon/base/mem.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool fact)
-{
-	if (!fact)
-		abort();
-}
+#include "tests/fuzz/oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

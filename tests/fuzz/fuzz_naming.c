@@ -3,8 +3,7 @@
 #include "adapters/names.h"
 #include "daemon/base/mem.h"
 #include "daemon/route/naming.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/oracle.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -13,15 +12,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char out[NAMING_BYTES], numbered[NAMING_BYTES];
 	struct naming_values v = {.route = "route", .job = 42, .now_ms = (int64_t)size};
 	struct err e;
+	int r;
 
 	v.name = cut < size ? text + cut + 1 : "a.xml";
 	v.mtime_ms = size > 16 ? (int64_t)((uint64_t)data[size - 1] << 36) : -1;
-	if (naming_expand(text, &v, out, &e) < 0)
+	r = naming_expand(text, &v, out, &e);
+	if (r < 0) {
+		must_tell(r, &e);
 		return 0;
-	if (name_gate(out, strlen(out)) != NAME_OK)
-		abort();
+	}
+	must(name_gate(out, strlen(out)) == NAME_OK && !naming_judge(text));
 	naming_numbered(out, (unsigned)size, numbered);
-	if (name_gate(numbered, strlen(numbered)) != NAME_OK)
-		abort();
+	must(name_gate(numbered, strlen(numbered)) == NAME_OK);
 	return 0;
 }

@@ -2,14 +2,14 @@
  * verb and the width, the rest is the item and, after a newline, the result. */
 #include "daemon/base/mem.h"
 #include "daemon/control/render.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+#include "tests/fuzz/oracle.h"
 
 static void check_screen(struct buf *out)
 {
-	for (const char *p = buf_text(out); *p; p++)
-		if (((unsigned char)*p < 0x20 && *p != '\n') || *p == 0x7F)
-			abort();
+	const char *text = buf_text(out);
+
+	must(strlen(text) == buf_len(out));
+	must_be_visible(text, buf_len(out), SIZE_MAX);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -9,8 +9,8 @@
 #include "adapters/sftp/files.h"
 #include "daemon/runtime/work.h"
 #include "daemon/runtime/worker.h"
+#include "tests/fuzz/oracle.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { IDS = 4096, OPERATIONS = 8, PACKET = 70000 };
@@ -43,8 +43,7 @@ static int peer_write(struct stream *s, const void *data, size_t n, const char *
 	(void)d;
 	if (p->is_aborted)
 		return ended(e);
-	if (buf_add(&p->part, data, n) < 0)
-		abort();
+	must(buf_add(&p->part, data, n) == 0);
 	while (buf_len(&p->part) > 0 &&
 	       wire_frame(buf_data(&p->part), buf_len(&p->part), &bytes) == WIRE_FRAME_WHOLE) {
 		struct wire_in in = {buf_data(&p->part) + 4, bytes, false};
@@ -168,8 +167,7 @@ static int look(const struct entry *entry, void *arg, struct err *e)
 {
 	(void)arg;
 	(void)e;
-	if (entry->name[entry->name_bytes] != '\0')
-		abort();
+	must(entry->name[entry->name_bytes] == '\0'); /* names come raw: the gate judges them */
 	return 0;
 }
 
@@ -182,8 +180,8 @@ static int get(struct sftp_client *c, uint64_t size, struct err *e)
 	                        .max_size = 1 << 20};
 	int r = sftp_get(c, "/in", &o, e);
 
-	if (seen > o.max_size || (r == 0 && size != SIZE_UNKNOWN && seen != size))
-		abort();
+	must(seen <= o.max_size);
+	must(r < 0 || size == SIZE_UNKNOWN || seen == size);
 	return r;
 }
 
@@ -230,8 +228,8 @@ static void run_deed(void *arg)
 		r = sftp_stat(deed->client, "/a", &entry, &e);
 		break;
 	}
-	if (r < 0 && (e.kind != r || !e.code || !e.message[0] || e.kind == ERR_BUG))
-		abort();
+	if (r < 0)
+		must_tell(r, &e);
 }
 
 static void run_deeds(struct worker *w, struct sftp_client *c, unsigned which)
@@ -293,8 +291,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct err e;
 	struct scene scene = {worker_new("fuzz", &e), data, size};
 
-	if (!scene.worker)
-		abort();
+	must(scene.worker);
 	(void)fiber_start(scene.worker, "scene", play, &scene);
 	worker_run(scene.worker);
 	worker_free(scene.worker);

@@ -1,13 +1,6 @@
 /* Any bytes as packets: the readers stay inside, and what was read can be built again. */
 #include "adapters/sftp/wire.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void must(bool fact)
-{
-	if (!fact)
-		abort();
-}
+#include "tests/fuzz/oracle.h"
 
 static void rebuild(const struct wire_name *n)
 {
