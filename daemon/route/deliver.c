@@ -169,8 +169,27 @@ static int commit_renaming(struct delivery *d, struct err *e)
 {
 	const char *name = route_basename(d->final);
 
-	return store_renaming(d->lane->shard->store, d->task->delivery.id, (int)d->level,
-	                      d->adopts ? NULL : d->sha256, name, strlen(name), e);
+	int r = store_renaming(d->lane->shard->store, d->task->delivery.id, (int)d->level,
+	                       d->adopts ? NULL : d->sha256, name, strlen(name), e);
+
+	if (r == 0)
+		d->task->delivery.state = DELIVERY_RENAMING;
+	return r;
+}
+
+/*
+ * The rename did not happen. To be committed before the temporary file is touched: whoever finds
+ * `renaming` and no temporary file concludes that it was renamed.
+ */
+static int commit_sending(struct delivery *d, struct err *e)
+{
+	int r = 0;
+
+	if (d->task->delivery.state == DELIVERY_RENAMING)
+		r = store_resend(d->lane->shard->store, d->task->delivery.id, e);
+	if (r == 0)
+		d->task->delivery.state = DELIVERY_SENDING;
+	return r;
 }
 
 /* ---- publishing ---------------------------------------------------------------------------------
@@ -224,9 +243,13 @@ static void remove_temp(struct delivery *d)
 static int name_is_taken(struct delivery *d, struct err *e)
 {
 	struct escaped name;
+	int r;
 
 	if (d->to->exists == EXISTS_RENAME)
 		return rename_numbered(d, e);
+	r = commit_sending(d, e);
+	if (r < 0)
+		return r;
 	remove_temp(d);
 	if (d->to->exists == EXISTS_SKIP) {
 		d->outcome.state = DELIVERY_SKIPPED;
@@ -305,7 +328,7 @@ static int resume(struct delivery *d, struct err *e)
 	case PUBLISH_RENAME:
 		return publish(d, e);
 	case PUBLISH_RESEND: /* from here on a full-size temporary file may be half written */
-		r = store_resend(d->lane->shard->store, d->task->delivery.id, e);
+		r = commit_sending(d, e);
 		return r < 0 ? r : send_and_publish(d, e);
 	case PUBLISH_BOTH:
 		remove_temp(d);

@@ -1,0 +1,610 @@
+/*
+ * A ferryd of one route and one worker, around partners in memory.
+ *
+ *	begin_world(FILES);			// out/f0 … at the source
+ *	world.fail_at = 7;			// what shall go wrong
+ *	setup(&d, &plan);			// a configuration, a state directory
+ *	run(&d);				// one life: until all is done, or until
+ *world.stop_at teardown(&d);
+ *
+ * The partners answer by loop turn: each operation yields before it does its work.
+ */
+#pragma once
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "adapters/names.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/route/recover.h"
+#include "daemon/route/route.h"
+#include "daemon/runtime/work.h"
+
+enum { FILES = 3, FILES_MAX = 64, CONTENT_BYTES = 64, STEPS_MAX = 400, PATIENCE_MS = 20000 };
+
+/* cmocka's assertions jump and must not be used on a fiber's stack. */
+#define check(what)                                                                            \
+	do {                                                                                   \
+		if (!(what)) {                                                                 \
+			(void)fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, \
+			              #what);                                                  \
+			abort();                                                               \
+		}                                                                              \
+	} while (0)
+
+/* ---- two partners in memory -------------------------------------------------------------------
+ */
+
+struct fake_file {
+	bool is_there;
+	char path[300], content[CONTENT_BYTES];
+	size_t size;
+	int64_t mtime_ms;
+	int appeared;  /* under a final name: how often */
+	int looked_at; /* how often its version was asked for */
+};
+
+struct connection {
+	const char *endpoint;
+};
+
+/* What the partners hold and what shall go wrong; worker thread only, but for the counters that
+ * the test reads when the worker has ended. */
+static struct world {
+	struct fake_file files[FILES_MAX];
+	int operations; /* begun so far */
+	int fail_at;    /* this one fails; 0 = none */
+	int lose_at;    /* this one is done, but its answer is lost */
+	int stop_at;    /* at this one ferryd is stopped */
+	int crash_at;   /* when this one is done, ferryd and what it has not yet written are gone */
+	int doubled;    /* final names that appeared again */
+	bool is_down;   /* the endpoint `there` does not answer */
+	struct signal stopped;
+	bool is_stopped;
+	const char *dir; /* of the ferryd that lives */
+	struct fake_file crashed[FILES_MAX];
+	bool has_crashed;
+} world;
+
+static struct fake_file *find(const char *path)
+{
+	for (int i = 0; i < FILES_MAX; i++)
+		if (world.files[i].is_there && strcmp(world.files[i].path, path) == 0)
+			return &world.files[i];
+	return NULL;
+}
+
+static struct fake_file *add(const char *path)
+{
+	struct fake_file *f = find(path);
+
+	for (int i = 0; !f && i < FILES_MAX; i++)
+		if (!world.files[i].is_there) {
+			f = &world.files[i];
+			*f = (struct fake_file){.is_there = true, .mtime_ms = 1000};
+		}
+	check(f);
+	(void)snprintf(f->path, sizeof(f->path), "%s", path);
+	f->size = 0;
+	return f;
+}
+
+static int lost(struct err *e)
+{
+	return err_set(e, ERR_NETWORK, "FAKE-LOST", 0, "the connection is lost");
+}
+
+static int missing(struct err *e)
+{
+	return err_set(e, ERR_OBJECT, "OBJ-MISSING", 0, "no such file");
+}
+
+/* ---- a crash: what was on disk and at the partners in that moment, kept for the next life ------
+ */
+
+static char copy_from[96], copy_to[96];
+
+static int copy_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	char to[256], bytes[4096];
+	size_t n;
+	FILE *in, *out;
+
+	(void)st;
+	(void)at;
+	(void)snprintf(to, sizeof(to), "%s%s", copy_to, path + strlen(copy_from));
+	if (type == FTW_D)
+		return mkdir(to, 0700);
+	in = fopen(path, "r");
+	if (!in)
+		return 0; /* removed meanwhile */
+	out = fopen(to, "w");
+	check(out);
+	while ((n = fread(bytes, 1, sizeof(bytes), in)) > 0)
+		check(fwrite(bytes, 1, n, out) == n);
+	(void)fclose(in);
+	return fclose(out);
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void copy_state(const char *from, const char *to)
+{
+	(void)snprintf(copy_from, sizeof(copy_from), "%s/%s", world.dir, from);
+	(void)snprintf(copy_to, sizeof(copy_to), "%s/%s", world.dir, to);
+	check(nftw(copy_from, copy_one, 8, FTW_PHYS) == 0);
+}
+
+static void stop_the_world(void)
+{
+	world.is_stopped = true;
+	signal_raise(&world.stopped);
+}
+
+static void crash(void)
+{
+	copy_state("state", "crashed");
+	memcpy(world.crashed, world.files, sizeof(world.files));
+	world.has_crashed = true;
+	stop_the_world();
+}
+
+/* What the dying ferryd still did has not happened. */
+static void forget_what_came_after(void)
+{
+	char path[96];
+
+	if (!world.has_crashed)
+		return;
+	(void)snprintf(path, sizeof(path), "%s/state", world.dir);
+	check(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	copy_state("crashed", "state");
+	(void)snprintf(path, sizeof(path), "%s/crashed", world.dir);
+	check(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	memcpy(world.files, world.crashed, sizeof(world.files));
+	world.has_crashed = false;
+}
+
+/* Every operation begins so: a turn of the loop, then perhaps its fault. */
+static int begin(struct err *e)
+{
+	int n = ++world.operations;
+
+	if (n == world.stop_at)
+		stop_the_world();
+	if (fiber_yield(e) < 0)
+		return e->kind;
+	return n == world.fail_at ? lost(e) : 0;
+}
+
+static int end(int n, struct err *e)
+{
+	if (n == world.crash_at && !world.has_crashed)
+		crash();
+	return n == world.lose_at ? lost(e) : 0;
+}
+
+static int begin_at(const struct connection *c, struct err *e)
+{
+	int r = begin(e);
+
+	return r == 0 && world.is_down && strcmp(c->endpoint, "there") == 0 ? lost(e) : r;
+}
+
+static int fake_connect(const struct endpoint_config *settings, struct trace *t,
+                        struct connection **out, struct err *e)
+{
+	int r = begin(e);
+
+	(void)t;
+	if (r < 0)
+		return r;
+	if (world.is_down && strcmp(settings->name, "there") == 0)
+		return lost(e);
+	*out = mem_new_of(struct connection);
+	(*out)->endpoint = settings->name;
+	return 0;
+}
+
+static void fake_close(struct connection *c)
+{
+	free(c);
+}
+
+static void fake_abort(struct connection *c)
+{
+	(void)c;
+}
+
+static bool fake_is_alive(const struct connection *c)
+{
+	return c != NULL;
+}
+
+static const struct capabilities *fake_capabilities(const struct connection *c)
+{
+	static const struct capabilities all = {.concurrent_operations = 64};
+
+	(void)c;
+	return &all;
+}
+
+static int fake_ping(struct connection *c, struct err *e)
+{
+	return begin_at(c, e);
+}
+
+static struct entry entry_of(const struct fake_file *f)
+{
+	const char *name = route_basename(f->path);
+
+	return (struct entry){.name = name,
+	                      .name_bytes = strlen(name),
+	                      .type = ENTRY_FILE,
+	                      .size = f->size,
+	                      .mtime_ms = f->mtime_ms};
+}
+
+static int fake_list(struct connection *c, const char *path, const struct list_limits *limits,
+                     list_fn *each, void *arg, struct err *e)
+{
+	int r = begin_at(c, e);
+
+	(void)limits;
+	for (int i = 0; r == 0 && i < FILES_MAX; i++) {
+		const struct fake_file *f = &world.files[i];
+		struct entry entry = entry_of(f);
+
+		if (f->is_there && strncmp(f->path, path, strlen(path)) == 0)
+			r = each(&entry, arg, e);
+	}
+	return r;
+}
+
+static int fake_stat(struct connection *c, const char *path, struct entry *out, struct err *e)
+{
+	struct fake_file *f;
+	int r = begin_at(c, e);
+
+	if (r < 0)
+		return r;
+	f = find(path);
+	if (!f)
+		return missing(e);
+	f->looked_at++;
+	*out = entry_of(f);
+	out->name = NULL;
+	return 0;
+}
+
+static int fake_get(struct connection *c, const char *path, const struct get_options *o,
+                    struct err *e)
+{
+	int r = begin_at(c, e);
+	const struct fake_file *f = find(path);
+
+	if (r < 0)
+		return r;
+	if (!f)
+		return missing(e);
+	if (f->size < o->expect_size && o->expect_size != SIZE_UNKNOWN)
+		return err_set(e, ERR_INTEGRITY, "DATA-SHORT", 0, "shorter than announced");
+	if (f->size > o->expect_size)
+		return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "longer than announced");
+	return o->sink.write(o->sink.arg, f->content, f->size, e);
+}
+
+static int fake_put(struct connection *c, const char *path, const struct put_options *o,
+                    enum verification *level, struct err *e)
+{
+	char content[CONTENT_BYTES];
+	int r = begin_at(c, e), n = world.operations;
+	struct fake_file *f;
+	int64_t got;
+
+	if (r < 0)
+		return r;
+	got = o->source.read(o->source.arg, content, sizeof(content), e);
+	if (got < 0)
+		return (int)got;
+	f = add(path);
+	memcpy(f->content, content, (size_t)got);
+	f->size = (size_t)got;
+	*level = VERIFIED_SIZE;
+	return end(n, e);
+}
+
+static int fake_rename(struct connection *c, const char *from, const char *to,
+                       enum rename_mode mode, struct err *e)
+{
+	int r = begin_at(c, e), n = world.operations;
+	struct fake_file *f = find(from), *target = find(to);
+
+	if (r < 0)
+		return r;
+	if (!f)
+		return missing(e);
+	if (target && mode == RENAME_FAIL_IF_EXISTS)
+		return err_set(e, ERR_OBJECT, "OBJ-EXISTS", 0, "taken");
+	if (target)
+		target->is_there = false;
+	(void)snprintf(f->path, sizeof(f->path), "%s", to);
+	if (f->appeared++)
+		world.doubled++;
+	return end(n, e);
+}
+
+static int fake_remove(struct connection *c, const char *path, struct err *e)
+{
+	int r = begin_at(c, e), n = world.operations;
+	struct fake_file *f = find(path);
+
+	if (r < 0)
+		return r;
+	if (!f)
+		return missing(e);
+	f->is_there = false;
+	return end(n, e);
+}
+
+static int fake_mkdir(struct connection *c, const char *path, struct err *e)
+{
+	(void)path;
+	return begin_at(c, e);
+}
+
+static const struct adapter fake = {
+        .protocol = "fake",
+        .connect = fake_connect,
+        .close = fake_close,
+        .abort = fake_abort,
+        .is_alive = fake_is_alive,
+        .capabilities = fake_capabilities,
+        .ping = fake_ping,
+        .list = fake_list,
+        .stat = fake_stat,
+        .get = fake_get,
+        .put = fake_put,
+        .rename = fake_rename,
+        .remove = fake_remove,
+        .mkdir = fake_mkdir,
+};
+
+/* These two replace adapters/registry.c in this program. */
+const struct adapter *adapter_for(int protocol)
+{
+	return protocol == PROTOCOL_LOCAL ? &adapter_local : &fake;
+}
+
+struct endpoint *endpoint_new(const struct config *config, const struct endpoint_config *settings,
+                              struct worker *w)
+{
+	return endpoint_new_with(config, settings, w, adapter_for((int)settings->protocol));
+}
+
+/* ---- a ferryd around them ---------------------------------------------------------------------
+ */
+
+/* What differs from test to test. FROM and TO stand for the route's two halves, DIR for the folder
+ * that holds state, drop and dest. */
+struct plan {
+	const char *from, *to;
+	bool may_hold;
+	void (*meanwhile)(struct route *r); /* every few turns; NULL: nothing */
+};
+
+#define FROM_HERE "{endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}, after: delete}"
+#define TO_THERE  "{endpoint: there, path: in, retry: {first: 10ms, most: 10ms}}"
+
+__attribute__((unused)) static const struct plan usual = {.from = FROM_HERE, .to = TO_THERE};
+
+static const char yaml[] =
+        "version: 1\n"
+        "daemon: {state_dir: DIR/state, socket: DIR/sock, min_free: {bytes: 1K, percent: 0}}\n"
+        "trace: {dir: DIR, when: never}\n"
+        "endpoints:\n"
+        "  here: {protocol: sftp, host: a.example, user: u, auth: [{password: {value: x}}],\n"
+        "         host_key: {check: off}}\n"
+        "  there: {protocol: sftp, host: b.example, user: u, auth: [{password: {value: x}}],\n"
+        "          host_key: {check: off}}\n"
+        "routes:\n"
+        "  r:\n"
+        "    from: FROM\n"
+        "    to: [TO]\n"
+        "    retry: {first: 10ms, most: 10ms}\n";
+
+struct ferryd {
+	const struct plan *plan;
+	char dir[64], state[80];
+	const struct config *config;
+	struct store *store;
+	struct shard shard;
+	struct worker *main;
+	int64_t done, held;
+};
+
+/* Writes `text` with its three words replaced. */
+static void write_words(FILE *f, const struct ferryd *d, const char *text)
+{
+	while (*text) {
+		size_t n = strcspn(text, "DFT");
+
+		(void)fprintf(f, "%.*s", (int)n, text);
+		text += n;
+		if (strncmp(text, "DIR", 3) == 0)
+			(void)fputs(d->dir, f), text += 3;
+		else if (strncmp(text, "FROM", 4) == 0)
+			write_words(f, d, d->plan->from), text += 4;
+		else if (strncmp(text, "TO", 2) == 0)
+			write_words(f, d, d->plan->to), text += 2;
+		else if (*text)
+			(void)fputc(*text++, f);
+	}
+}
+
+/* Again: as a reload does. */
+static void configure(struct ferryd *d, const struct plan *plan)
+{
+	struct config_report report;
+	char file[96];
+	FILE *f;
+
+	d->plan = plan;
+	(void)snprintf(file, sizeof(file), "%s/ferryd.yaml", d->dir);
+	f = fopen(file, "w");
+	assert_non_null(f);
+	write_words(f, d, yaml);
+	(void)fclose(f);
+	config_unref(d->config);
+	config_report_init(&report);
+	d->config = config_load(file, NULL, &report);
+	if (!d->config)
+		fail_msg("%s", buf_text(&report.text));
+	config_report_release(&report);
+}
+
+static void make_folder(const struct ferryd *d, const char *name)
+{
+	char path[96];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", d->dir, name);
+	assert_int_equal(mkdir(path, 0700), 0);
+}
+
+static void setup(struct ferryd *d, const struct plan *plan)
+{
+	*d = (struct ferryd){.dir = "/tmp/ferryd-route-XXXXXX"};
+	assert_non_null(mkdtemp(d->dir));
+	(void)snprintf(d->state, sizeof(d->state), "%s/state", d->dir);
+	make_folder(d, "state");
+	make_folder(d, "drop");
+	make_folder(d, "dest");
+	configure(d, plan);
+}
+
+static void teardown(struct ferryd *d)
+{
+	config_unref(d->config);
+	assert_int_equal(nftw(d->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
+static bool is_finished(struct ferryd *d)
+{
+	int64_t counts[JOB_STATE_COUNT];
+	struct err e;
+
+	check(store_counts(d->store, "r", counts, &e) == 0);
+	d->done = counts[JOB_DONE];
+	d->held = counts[JOB_HELD];
+	check(d->held == 0 || d->plan->may_hold);
+	return d->done + d->held >= FILES &&
+	       counts[JOB_CLAIMED] + counts[JOB_STORED] + counts[JOB_DELIVERED] == 0;
+}
+
+/* From start to stopped: when all is done, or at the moment the world says. */
+static void live(void *arg)
+{
+	struct ferryd *d = arg;
+	int64_t give_up_ms = clock_mono_ms() + PATIENCE_MS;
+	struct route *r = route_new(d->config, config_route(d->config, "r"), &d->shard, 1);
+	struct err e;
+
+	signal_init(&world.stopped);
+	recover_spool(&d->shard);
+	check(route_start(r, &e) == 0);
+	while (!world.is_stopped && !is_finished(d)) {
+		check(clock_mono_ms() < give_up_ms);
+		if (d->plan->meanwhile)
+			d->plan->meanwhile(r);
+		(void)signal_wait(&world.stopped, "the end of the world", deadline_in(2), &e);
+	}
+	route_stop(r, deadline_in(0));
+	route_free(r);
+	worker_stop(d->main);
+}
+
+static void run(struct ferryd *d)
+{
+	struct err e;
+
+	world.is_stopped = false;
+	world.operations = 0;
+	world.dir = d->dir;
+	assert_int_equal(store_open(d->state, &d->store, &e), 0);
+	d->main = worker_new("test", &e);
+	assert_non_null(d->main);
+	assert_int_equal(shard_init(&d->shard, d->main, d->store, d->state, &e), 0);
+	(void)fiber_start(d->main, "life", live, d);
+	worker_run(d->main);
+	worker_free(d->main);
+	shard_release(&d->shard);
+	store_close(d->store);
+	forget_what_came_after();
+}
+
+/* ---- what they hold ---------------------------------------------------------------------------
+ */
+
+static struct fake_file *put_file(const char *path, const char *content)
+{
+	struct fake_file *f = add(path);
+
+	f->size = (size_t)snprintf(f->content, sizeof(f->content), "%s", content);
+	return f;
+}
+
+static void begin_world(void)
+{
+	memset(&world, 0, sizeof(world));
+	for (int i = 0; i < FILES; i++) {
+		char path[32], content[32];
+
+		(void)snprintf(path, sizeof(path), "out/f%d", i);
+		(void)snprintf(content, sizeof(content), "content of %d", i);
+		put_file(path, content);
+	}
+}
+
+static inline int count_files(void)
+{
+	int there = 0;
+
+	for (int i = 0; i < FILES_MAX; i++)
+		there += world.files[i].is_there;
+	return there;
+}
+
+static void check_file(const char *path, const char *content)
+{
+	const struct fake_file *f = find(path);
+
+	if (!f)
+		fail_msg("%s is missing", path);
+	assert_int_equal(f->size, strlen(content));
+	assert_memory_equal(f->content, content, f->size);
+}
+
+static inline void check_spool_is_empty(const struct ferryd *d)
+{
+	char path[128];
+
+	(void)snprintf(path, sizeof(path), "%s/spool", d->state);
+	assert_int_equal(rmdir(path), 0);
+}

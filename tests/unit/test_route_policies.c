@@ -1,0 +1,80 @@
+/*
+ * A whole route where the destination's and the source's policies decide: names that are taken,
+ * several destinations, what happens to the source; at every operation stopped or cut off once.
+ */
+#include "tests/unit/route_rig.h"
+
+enum fault { FAULT_FAILS, FAULT_LOSES_ANSWER, FAULT_STOPS, FAULT_CRASHES, FAULTS };
+
+/* One life with the fault at operation n, then one that must finish. False: never came. */
+static bool live_through(struct ferryd *d, enum fault fault, int n)
+{
+	bool came;
+
+	world.fail_at = fault == FAULT_FAILS ? n : 0;
+	world.lose_at = fault == FAULT_LOSES_ANSWER ? n : 0;
+	world.stop_at = fault == FAULT_STOPS ? n : 0;
+	world.crash_at = fault == FAULT_CRASHES ? n : 0;
+	run(d);
+	came = world.operations >= n;
+	world.fail_at = world.lose_at = world.stop_at = world.crash_at = 0;
+	run(d);
+	return came;
+}
+
+/* ---- exists: ----------------------------------------------------------------------------------
+ */
+
+static void taken_world(void)
+{
+	begin_world();
+	put_file("in/f0", "CONTENT OF 0")->mtime_ms = 500; /* somebody's, of the same size */
+}
+
+static void check_the_free_ones(void)
+{
+	check_file("in/f1", "content of 1");
+	check_file("in/f2", "content of 2");
+	assert_int_equal(world.doubled, 0);
+}
+
+static const struct plan fails = {.from = FROM_HERE, .to = TO_THERE, .may_hold = true};
+
+/* Whenever it was stopped: a file that was refused is never taken for one that was delivered. */
+static bool refused_file_stays(enum fault fault, int n)
+{
+	struct ferryd d;
+	bool came;
+
+	setup(&d, &fails);
+	taken_world();
+	came = live_through(&d, fault, n);
+	assert_int_equal(d.done, FILES - 1);
+	assert_int_equal(d.held, 1);
+	check_file("out/f0", "content of 0");
+	check_file("in/f0", "CONTENT OF 0");
+	check_the_free_ones();
+	assert_int_equal(count_files(), FILES + 1);
+	teardown(&d);
+	return came;
+}
+
+static void test_route__never_takes_a_refused_file_for_a_delivered_one(void **state)
+{
+	(void)state;
+	for (int n = 1; n < STEPS_MAX && refused_file_stays(FAULT_CRASHES, n); n++)
+		;
+	for (int n = 1; n < STEPS_MAX && refused_file_stays(FAULT_LOSES_ANSWER, n); n++)
+		;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_route__never_takes_a_refused_file_for_a_delivered_one),
+	};
+
+	work_setup();
+	log_setup(LOG_LEVEL_ERROR, 0);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
