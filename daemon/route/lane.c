@@ -75,6 +75,13 @@ static void start_waiting(struct lane *lane)
 	}
 }
 
+/* The task a settle lane is offered comes from a delivery and still names it: the job decides. */
+static bool is_same(const struct lane *lane, const struct store_task *a, const struct store_task *b)
+{
+	return a->job.id == b->job.id &&
+	       (lane->plan.queue != QUEUE_DELIVER || a->delivery.id == b->delivery.id);
+}
+
 static bool is_in_memory(const struct lane *lane, const struct store_task *task)
 {
 	const struct link *heads[] = {&lane->waiting, &lane->active, &lane->finished};
@@ -82,9 +89,7 @@ static bool is_in_memory(const struct lane *lane, const struct store_task *task)
 	for (size_t i = 0; i < 3; i++)
 		list_for_each(l, heads[i])
 		{
-			const struct store_task *t = &list_item(l, struct lane_task, link)->task;
-
-			if (t->job.id == task->job.id && t->delivery.id == task->delivery.id)
+			if (is_same(lane, &list_item(l, struct lane_task, link)->task, task))
 				return true;
 		}
 	return false;
@@ -102,12 +107,14 @@ static void add(struct lane *lane, const struct store_task *task)
 
 void lane_offer(struct lane *lane, const struct store_task *task)
 {
-	if (lane->is_stopping || is_in_memory(lane, task))
+	if (lane->is_stopping)
 		return;
 	if (lane->waiting_count >= LANE_QUEUE) {
 		lane->more = true; /* it is in the store */
 		return;
 	}
+	if (is_in_memory(lane, task))
+		return;
 	add(lane, task);
 	start_waiting(lane);
 	if (lane->waiting_count && lane->hold_until_ms)
@@ -149,10 +156,11 @@ static void drop(struct link *head)
 }
 
 /* What ended while the store was asked may still stand in its answer: `finished` tells. */
-static int look(struct lane *lane, struct store_task *found, size_t room, struct err *e)
+static int look(struct lane *lane, struct err *e)
 {
 	const struct lane_plan *p = &lane->plan;
-	size_t count = 0;
+	size_t count = 0, room = p->most + LOOK_NEW;
+	struct store_task *found = mem_new_array(room, sizeof(*found)); /* 2 MB: not for long */
 	int64_t next = 0;
 	int r;
 
@@ -169,6 +177,7 @@ static int look(struct lane *lane, struct store_task *found, size_t room, struct
 				add(lane, &found[i]);
 	}
 	drop(&lane->finished);
+	free(found);
 	start_waiting(lane);
 	return r;
 }
@@ -216,15 +225,13 @@ static bool wait_for_work(struct lane *lane)
 static void look_fiber(void *arg)
 {
 	struct lane *lane = arg;
-	size_t room = lane->plan.most + LOOK_NEW;
-	struct store_task *found = mem_new_array(room, sizeof(*found));
 	struct err e;
 
 	do {
 		if (!is_held(lane))
 			lane->hold_until_ms = 0;
 		start_waiting(lane);
-		if (wants_look(lane) && look(lane, found, room, &e) < 0) {
+		if (wants_look(lane) && look(lane, &e) < 0) {
 			log_error("the store cannot tell what is to be done",
 			          "route=%s code=%s error=\"%s\"", lane->plan.route, e.code,
 			          e.message);
@@ -233,7 +240,6 @@ static void look_fiber(void *arg)
 		}
 	} while (wait_for_work(lane));
 	lane->is_looking = false;
-	free(found);
 }
 
 void lane_kick(struct lane *lane)

@@ -51,8 +51,7 @@ struct fake_file {
 	char path[300], content[CONTENT_BYTES];
 	size_t size;
 	int64_t mtime_ms;
-	int appeared;  /* under a final name: how often */
-	int looked_at; /* how often its version was asked for */
+	int appeared; /* under a final name: how often */
 };
 
 struct connection {
@@ -69,7 +68,8 @@ static struct world {
 	int stop_at;    /* at this one ferryd is stopped */
 	int crash_at;   /* when this one is done, ferryd and what it has not yet written are gone */
 	int doubled;    /* final names that appeared again */
-	bool is_down;   /* the endpoint `there` does not answer */
+	int source_looks; /* how often a settlement asked for a version */
+	bool is_down;     /* the endpoint `there` does not answer */
 	struct signal stopped;
 	bool is_stopped;
 	const char *dir; /* of the ferryd that lives */
@@ -285,10 +285,10 @@ static int fake_stat(struct connection *c, const char *path, struct entry *out, 
 
 	if (r < 0)
 		return r;
+	world.source_looks += strcmp(c->endpoint, "here") == 0;
 	f = find(path);
 	if (!f)
 		return missing(e);
-	f->looked_at++;
 	*out = entry_of(f);
 	out->name = NULL;
 	return 0;

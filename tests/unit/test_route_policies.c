@@ -68,10 +68,33 @@ static void test_route__never_takes_a_refused_file_for_a_delivered_one(void **st
 		;
 }
 
+/* ---- after: -----------------------------------------------------------------------------------
+ */
+
+static const struct plan resumed = {.from = FROM_HERE, .to = TO_THERE, .meanwhile = route_resume};
+
+/* What is offered from hand to hand and found again in the store is one task, not two: the second
+ * one could remove a newer version that came in between. */
+static void test_route__settles_a_source_once(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	for (int life = 0; life < 5; life++) {
+		setup(&d, &resumed);
+		begin_world();
+		run(&d);
+		assert_int_equal(d.done, FILES);
+		assert_int_equal(world.source_looks, FILES);
+		teardown(&d);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_route__never_takes_a_refused_file_for_a_delivered_one),
+	        cmocka_unit_test(test_route__settles_a_source_once),
 	};
 
 	work_setup();
