@@ -7,6 +7,7 @@
  * Where the file already lies on the destination's own filesystem and nobody else needs it, the
  * spool file itself is the temporary file and delivery is the rename alone.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -294,8 +295,11 @@ static int look_at_temp(struct delivery *d, struct found *out, struct err *e)
 	if (!d->adopts)
 		return look_at(d, d->temp, out, e);
 	*out = (struct found){0};
-	if (lstat(d->content, &st) == 0)
-		*out = (struct found){true, (uint64_t)st.st_size, MTIME_UNKNOWN};
+	if (lstat(d->content, &st) < 0)
+		return errno == ENOENT
+		               ? 0
+		               : err_errno(e, ERR_BUSY, "CONTENT-LOOK", "look at %s", d->content);
+	*out = (struct found){true, (uint64_t)st.st_size, MTIME_UNKNOWN};
 	return 0;
 }
 
@@ -369,8 +373,8 @@ static void finish(struct delivery *d)
 	struct err e;
 	int r = store_delivered(d->lane->shard->store, t->delivery.id, &d->outcome, &complete, &e);
 
-	if (r < 0) {
-		route_task_failed(d->lane, t, &e, store_delivery_failed, t->delivery.id);
+	if (r < 0) { /* it is there: the row stays `renaming`, and what is found there decides */
+		route_not_recorded(d->lane, t, &e);
 		return;
 	}
 	lane_log_success(d->lane);
@@ -378,7 +382,7 @@ static void finish(struct delivery *d)
 	         (long long)t->job.id, d->to->id, t->job.size);
 	if (complete && route_settles(d->route))
 		lane_post(&d->route->settle, t);
-	else if (complete && !d->adopts)
+	else if (complete && (!d->adopts || d->outcome.state == DELIVERY_SKIPPED))
 		(void)spool_remove(&d->lane->shard->spool, t->job.id,
 		                   &e); /* or the next start does */
 }

@@ -14,6 +14,7 @@ enum {
 	LOCAL_LANE_FIBERS = 256,
 	REMOTE_LANE_FIBERS = 256, /* bounded again by leases; some wait for commits */
 	LEASE_WAIT_MS = 300000,
+	STORE_PAUSE_MS = 5000,
 };
 
 /* ---- making -----------------------------------------------------------------------------------
@@ -364,6 +365,27 @@ static const struct retry_config *retry_of(const struct lane *lane)
 	                                         : &r->settings->retry;
 }
 
+/* Another fiber brought the task to its end, or the operator did: nothing of it is left to do. */
+static bool is_let_go(const struct err *e)
+{
+	return strcmp(e->code, "STORE-STEP") == 0 || strcmp(e->code, "STORE-STOPPED") == 0;
+}
+
+void route_not_recorded(struct lane *lane, const struct store_task *task, const struct err *e)
+{
+	if (is_let_go(e)) {
+		log_debug("task was ended by others", "job=%lld code=%s", (long long)task->job.id,
+		          e->code);
+		return;
+	}
+	log_error("the store cannot record what was done, it is looked at again",
+	          "route=%s job=%lld code=%s error=\"%s\"", lane->plan.route,
+	          (long long)task->job.id, e->code, e->message);
+	lane_hold(lane, STORE_PAUSE_MS);
+	lane->more = true;
+	lane_kick(lane);
+}
+
 void route_task_failed(struct lane *lane, struct store_task *task, const struct err *why,
                        route_commit_fn *commit, int64_t id)
 {
@@ -377,9 +399,8 @@ void route_task_failed(struct lane *lane, struct store_task *task, const struct 
 	if (why->kind == ERR_CANCELED)
 		return; /* we are stopping: the row stands as it is and is resumed */
 	if (commit(lane->shard->store, id, &f, &e) < 0) {
-		log_error("the store cannot record a failure", "job=%lld code=%s error=\"%s\"",
-		          (long long)task->job.id, e.code, e.message);
-		lane_hold(lane, 5000);
+		route_not_recorded(lane, task, &e);
+		return;
 	}
 	lane_log_failure(lane, task, why, d.verdict == RETRY_AT ? "tried again" : "held");
 	lane->more = true;

@@ -89,6 +89,9 @@ typedef int route_commit_fn(struct store *s, int64_t id, const struct store_fail
                             struct err *e);
 void route_task_failed(struct lane *lane, struct store_task *task, const struct err *why,
                        route_commit_fn *commit, int64_t id);
+/* The store refused a step: the row stands as it was. The lane pauses and reads it again, unless
+ * the task was ended by others. */
+void route_not_recorded(struct lane *lane, const struct store_task *task, const struct err *e);
 /* Lease of the lane's endpoint; a failure holds the lane until the next attempt is due. */
 int route_lease(struct lane *lane, struct lease *out, struct err *e);
 

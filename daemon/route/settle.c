@@ -168,11 +168,11 @@ void settle_run(struct lane *lane, struct store_task *task)
 
 	*s = (struct settlement){.route = route, .lane = lane, .job = &task->job};
 	r = settle_source(s, &e);
-	if (r == 0)
-		r = store_source_done(lane->shard->store, s->job->id, false, s->note, &e);
-	if (r < 0 && !is_code(&e, "STORE-STEP")) {
+	if (r < 0) {
 		route_task_failed(lane, task, &e, store_settle_failed, s->job->id);
-	} else if (r == 0) {
+	} else if (store_source_done(lane->shard->store, s->job->id, false, s->note, &e) < 0) {
+		route_not_recorded(lane, task, &e);
+	} else {
 		lane_log_success(lane);
 		if (!route_claims_source(route))
 			(void)spool_remove(&lane->shard->spool, s->job->id,
