@@ -5,6 +5,7 @@
  *	copy:	get + hash -> source unchanged -> file and folder flushed -> commit `stored`
  *	claim:	rename into the claim folder, still the same file -> commit `stored`
  */
+#include <inttypes.h>
 #include <limits.h>
 #include <string.h>
 
@@ -35,6 +36,21 @@ static int into_spool(void *arg, const void *data, size_t n, struct err *e)
 	return spool_write(&f->file, data, n, e);
 }
 
+/* A file that ends too early was cut off on the way, or is another one by now. */
+static int judge_short(struct fetch *f, struct lease *lease, struct err *e)
+{
+	struct err ignored;
+	struct entry now;
+
+	if (lease->adapter->stat(lease->connection, f->path, &now, &ignored) < 0 ||
+	    now.size == f->job->size)
+		return e->kind;
+	return err_set(e, ERR_INTEGRITY, "DATA-CHANGED", 0,
+	               "it is not the file any more that was listed: it has %" PRIu64
+	               " bytes, not %" PRIu64,
+	               now.size, f->job->size);
+}
+
 static int get(struct fetch *f, struct err *e)
 {
 	const struct get_options o = {
@@ -49,6 +65,8 @@ static int get(struct fetch *f, struct err *e)
 	if (r < 0)
 		return r;
 	r = lease.adapter->get(lease.connection, f->path, &o, e);
+	if (r < 0 && strcmp(e->code, "DATA-SHORT") == 0)
+		r = judge_short(f, &lease, e);
 	lease_release(&lease, r, e);
 	return r;
 }
@@ -195,8 +213,8 @@ static int acknowledge(struct fetch *f, struct err *e)
  * version has its own entry in the next listing. */
 static bool has_gone(const struct err *e)
 {
-	return strcmp(e->code, "OBJ-MISSING") == 0 || strcmp(e->code, "DATA-CHANGED") == 0 ||
-	       strcmp(e->code, "DATA-LONG") == 0;
+	return (e->kind == ERR_OBJECT && strcmp(e->code, "OBJ-MISSING") == 0) ||
+	       strcmp(e->code, "DATA-CHANGED") == 0 || strcmp(e->code, "DATA-LONG") == 0;
 }
 
 static void skip(struct fetch *f, struct store_task *task, const struct err *why)

@@ -69,6 +69,7 @@ static struct world {
 	int crash_at;   /* when this one is done, ferryd and what it has not yet written are gone */
 	int doubled;    /* final names that appeared again */
 	int source_looks; /* how often a settlement asked for a version */
+	int slow_get;     /* ms from the request to the first byte */
 	bool is_down;     /* the endpoint `there` does not answer */
 	struct signal stopped;
 	bool is_stopped;
@@ -298,8 +299,11 @@ static int fake_get(struct connection *c, const char *path, const struct get_opt
                     struct err *e)
 {
 	int r = begin_at(c, e);
-	const struct fake_file *f = find(path);
+	const struct fake_file *f;
 
+	for (int i = 0; r == 0 && i < world.slow_get; i++)
+		r = fiber_sleep(1, "a slow server", e);
+	f = find(path);
 	if (r < 0)
 		return r;
 	if (!f)
@@ -411,7 +415,10 @@ struct plan {
 };
 
 #define FROM_HERE "{endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}, after: delete}"
+#define FROM_KEPT "{endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}}"
 #define TO_THERE  "{endpoint: there, path: in, retry: {first: 10ms, most: 10ms}}"
+#define TO_REPLACING \
+	"{endpoint: there, path: in, exists: replace, retry: {first: 10ms, most: 10ms}}"
 
 __attribute__((unused)) static const struct plan usual = {.from = FROM_HERE, .to = TO_THERE};
 

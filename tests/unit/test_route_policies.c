@@ -90,14 +90,49 @@ static void test_route__settles_a_source_once(void **state)
 	}
 }
 
+/* ---- the source changes -----------------------------------------------------------------------
+ */
+
+static bool is_replaced;
+
+static void replace_f0(struct route *r)
+{
+	(void)r;
+	if (is_replaced || world.operations < 3)
+		return;
+	put_file("out/f0", "new")->mtime_ms = 2000;
+	is_replaced = true;
+}
+
+static const struct plan replaced = {
+        .from = FROM_KEPT, .to = TO_REPLACING, .meanwhile = replace_f0};
+
+/* Between listing and fetch, with a shorter one: the old version is given up, not tried for ever.
+ */
+static void test_route__gives_up_a_version_that_was_replaced(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	is_replaced = false;
+	setup(&d, &replaced);
+	begin_world();
+	world.slow_get = 20;
+	run(&d);
+	check_file("in/f0", "new");
+	assert_int_equal(count_files(), 2 * FILES);
+	teardown(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_route__never_takes_a_refused_file_for_a_delivered_one),
 	        cmocka_unit_test(test_route__settles_a_source_once),
+	        cmocka_unit_test(test_route__gives_up_a_version_that_was_replaced),
 	};
 
 	work_setup();
-	log_setup(LOG_LEVEL_ERROR, 0);
+	log_setup(getenv("V") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
