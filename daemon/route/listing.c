@@ -170,9 +170,13 @@ int listing_walk(struct listing *l, struct lease *lease, struct err *e)
 	while (r == 0 && l->folder_count) {
 		char *folder = l->folders[--l->folder_count];
 
-		r = list_folder(l, folder, lease, e);
-		if (r == ERR_OBJECT && strcmp(e->code, "OBJ-MISSING") == 0)
+		struct err why;
+
+		r = list_folder(l, folder, lease, &why);
+		if (r == ERR_OBJECT && strcmp(why.code, "OBJ-MISSING") == 0)
 			r = 0; /* a folder below that went away meanwhile takes its files along */
+		else if (r < 0)
+			*e = why;
 		free(folder);
 	}
 	return r;

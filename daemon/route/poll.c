@@ -15,7 +15,6 @@
 
 enum {
 	CLAIM_BATCH = 512,
-	LEASE_WAIT_MS = 120000,
 	LOOK_AT_CLOCK_MS = 60000,
 	CROWD = 50, /* so many routes do not all poll at once after a start */
 };
@@ -180,7 +179,7 @@ static int poll_once(struct route *r, struct err *e)
 
 	if (ret < 0)
 		return ret;
-	ret = endpoint_lease(r->source, &lease, deadline_in(LEASE_WAIT_MS), e);
+	ret = route_wait_lease(r->source, &lease, e);
 	if (ret < 0)
 		return ret;
 	listing_init(&l, r);
@@ -206,13 +205,14 @@ static void log_change(struct route *r, const struct err *before, const struct e
 
 static void poll_and_report(struct route *r)
 {
-	struct err before = r->report.failure, e = {0};
+	struct err before = r->report.failure, e = {0}, why;
 	int64_t began = clock_mono_ms();
 
 	r->poke = false;
 	r->is_polling = true;
 	r->report = (struct poll_report){.at_ms = clock_wall_ms()};
-	(void)poll_once(r, &e); /* e tells */
+	if (poll_once(r, &why) < 0)
+		e = why;
 	r->is_polling = false;
 	if (e.kind == ERR_CANCELED)
 		return;
@@ -244,6 +244,14 @@ static int64_t left_ms(const struct due *d)
 	int64_t wall = d->wall_ms == INT64_MAX ? INT64_MAX : d->wall_ms - clock_wall_ms();
 
 	return mono < wall ? mono : wall;
+}
+
+/* When that will be, for the operator; 0 = never. */
+static int64_t wall_of(const struct due *d)
+{
+	int64_t left = left_ms(d);
+
+	return left == INT64_MAX ? 0 : clock_wall_ms() + left;
 }
 
 static struct due next_due(struct route *r)
@@ -292,7 +300,7 @@ void poll_run(void *arg)
 
 	recover_claims(r);
 	for (;;) {
-		r->report.next_ms = clock_wall_ms() + left_ms(&d);
+		r->report.next_ms = wall_of(&d);
 		if (!wait_until(r, &d))
 			return;
 		if (is_local && !watch_is_alive(r)) {

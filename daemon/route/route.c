@@ -342,9 +342,31 @@ int route_join(char *out, size_t room, const char *dir, const char *name, struct
 	               room - 1);
 }
 
+/* Connections that are busy with large files for hours are no failure of those who wait. */
+static bool is_only_busy(const struct endpoint *p, const struct err *e)
+{
+	struct endpoint_status s;
+
+	endpoint_status(p, &s);
+	return e->kind == ERR_NETWORK && strcmp(e->code, "TIMEOUT") == 0 && s.state == ENDPOINT_UP;
+}
+
+int route_wait_lease(struct endpoint *p, struct lease *out, struct err *e)
+{
+	int r;
+
+	do {
+		r = endpoint_lease(p, out, deadline_in(LEASE_WAIT_MS), e);
+	} while (r < 0 && is_only_busy(p, e));
+	/* A place that is missing or refused is not the file's fault: tried without end. */
+	if (r == ERR_OBJECT || r == ERR_POLICY)
+		r = e->kind = ERR_BUSY;
+	return r;
+}
+
 int route_lease(struct lane *lane, struct lease *out, struct err *e)
 {
-	int r = endpoint_lease(lane->endpoint, out, deadline_in(LEASE_WAIT_MS), e);
+	int r = route_wait_lease(lane->endpoint, out, e);
 	struct endpoint_status s;
 
 	if (r == 0 || r == ERR_CANCELED)

@@ -92,6 +92,9 @@ void route_task_failed(struct lane *lane, struct store_task *task, const struct 
 /* The store refused a step: the row stands as it was. The lane pauses and reads it again, unless
  * the task was ended by others. */
 void route_not_recorded(struct lane *lane, const struct store_task *task, const struct err *e);
+/* A lease however long the others are busy; fails with the endpoint's cause, at which no file is to
+ * blame: never ERR_OBJECT or ERR_POLICY. */
+int route_wait_lease(struct endpoint *p, struct lease *out, struct err *e);
 /* Lease of the lane's endpoint; a failure holds the lane until the next attempt is due. */
 int route_lease(struct lane *lane, struct lease *out, struct err *e);
 
