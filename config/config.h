@@ -105,7 +105,7 @@ struct endpoint_config {
 	enum protocol protocol;
 	const char *root; /* PROTOCOL_LOCAL: absolute directory; else NULL */
 	const char *host;
-	int port; /* 1..65535 */
+	int port; /* 1..65535; 0: local */
 	const char *user;
 	const struct auth_method *auth;
 	size_t auth_count;
@@ -129,7 +129,13 @@ struct endpoint_config {
 
 enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
 enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
-enum exists_policy { EXISTS_FAIL, EXISTS_REPLACE, EXISTS_SKIP, EXISTS_RENAME };
+enum exists_policy {
+	EXISTS_FAIL,
+	EXISTS_REPLACE,
+	EXISTS_SKIP,
+	EXISTS_RENAME,
+	EXISTS_APPEND /* ftps and ftp only */
+};
 enum verify_policy { VERIFY_SIZE, VERIFY_NONE, VERIFY_DIGEST };
 
 struct route_source {
@@ -230,6 +236,9 @@ struct config_judges {
 	const char *(*cron)(const char *text);
 	const char *(*time_zone)(const char *text);
 	const char *(*name_template)(const char *text);
+	/* What this build cannot do of a partner's settings (all of them but the fingerprint are
+	 * set). *key, NULL before, may be set to the key that is told, as "data.mode". */
+	const char *(*endpoint)(const struct endpoint_config *e, const char **key);
 };
 
 /* Reads, binds and validates everything (files referred to must be readable; local directories

@@ -46,8 +46,8 @@ const char *endpoint_check_pin(const char *pin)
 
 /* ---- secrets --------------------------------------------------------------------------------- */
 
-static struct secret_ref finish_secret(struct loader *l, const struct node *n,
-                                       const struct secret_form *f)
+struct secret_ref endpoint_secret(struct loader *l, const struct node *n,
+                                  const struct secret_form *f)
 {
 	struct secret_ref s = f->ref;
 
@@ -84,8 +84,8 @@ static void finish_auth(struct loader *l, struct endpoint_form *f)
 
 		m->kind = a->kind;
 		m->key_file = a->key_file;
-		m->passphrase = finish_secret(l, node_get(key, "passphrase"), &a->passphrase);
-		m->password = finish_secret(l, node_get(a->head.node, "password"), &a->password);
+		m->passphrase = endpoint_secret(l, node_get(key, "passphrase"), &a->passphrase);
+		m->password = endpoint_secret(l, node_get(a->head.node, "password"), &a->password);
 		if (m->key_file)
 			files_check_key(l, node_get(key, "key"), m->key_file);
 	}
@@ -129,7 +129,9 @@ void endpoint_finish(struct loader *l, struct endpoint_form *f)
 	if (!node_get(trace, "when"))
 		e->trace_when = l->trace.when;
 	finish_auth(l, f);
-	finish_host_key(l, f);
+	endpoint_finish_protocol(l, f);
+	if (e->protocol == PROTOCOL_SFTP)
+		finish_host_key(l, f);
 }
 
 /* ---- finding --------------------------------------------------------------------------------- */

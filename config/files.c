@@ -3,6 +3,7 @@
  * check should be the user of the service; root sees every file, so as root only existence and
  * modes are judged.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -12,9 +13,10 @@
 
 #include "config/load.h"
 #include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
 #include "daemon/base/text.h"
 
-enum { SHELL_WORD_BYTES = 1200 };
+enum { SHELL_WORD_BYTES = 1200, CERTIFICATE_BYTES = 256 * 1024 };
 
 /* The path as one word for a shell: an operator pastes what we print. */
 static const char *shell_word(const char *path, char out[SHELL_WORD_BYTES])
@@ -182,6 +184,122 @@ void files_check_secret(struct loader *l, const struct node *n, const struct sec
 	else if (s->kind == SECRET_COMMAND && *s->argv[0] == '/' && access(s->argv[0], X_OK) != 0)
 		node_error(l->problems, n, "command: %s cannot be run: %s",
 		           escape_name(s->argv[0], &tmp), strerrordesc_np(errno));
+}
+
+/* ---- certificates ---------------------------------------------------------------------------- */
+
+/* The first part of a file as text; "" when it cannot be read. */
+static char *read_start(int fd)
+{
+	char *text = mem_new(CERTIFICATE_BYTES + 1);
+	ssize_t got = read(fd, text, CERTIFICATE_BYTES);
+
+	text[got > 0 ? got : 0] = 0;
+	return text;
+}
+
+/* Whether it is what its key says; DER is what it is taken for most often. */
+static void check_pem(struct loader *l, const struct node *n, const char *path, const char *text)
+{
+	char word[SHELL_WORD_BYTES];
+
+	(void)shell_word(path, word);
+	if (strstr(text, "-----BEGIN CERTIFICATE-----") ||
+	    strstr(text, "-----BEGIN TRUSTED CERTIFICATE-----"))
+		return;
+	if (*text == 0x30)
+		node_error(l->problems, n,
+		           "%s is in DER format: openssl x509 -inform der -in %s -out NEW "
+		           "converts it",
+		           word, word);
+	else
+		node_error(l->problems, n, "%s holds no certificate (\"-----BEGIN CERTIFICATE\")",
+		           word);
+}
+
+/* "5ed36f99.0" is a link that openssl rehash makes; without any the directory is not looked into.
+ */
+static bool is_rehashed(const char *dir)
+{
+	DIR *d = opendir(dir);
+	struct dirent *entry;
+	bool found = false;
+
+	while (d && !found && (entry = readdir(d)))
+		found = strspn(entry->d_name, "0123456789abcdef") == 8 && entry->d_name[8] == '.';
+	if (d)
+		(void)closedir(d); /* was only read */
+	return found;
+}
+
+void files_check_ca(struct loader *l, const struct node *n, const char *path)
+{
+	char word[SHELL_WORD_BYTES];
+	struct stat st;
+	char *text;
+	int fd;
+
+	if (l->disk == DISK_IGNORE)
+		return;
+	if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+		if (!is_rehashed(path))
+			node_error(l->problems, n,
+			           "no certificate can be found in the directory by its hash: "
+			           "openssl rehash %s",
+			           shell_word(path, word));
+		return;
+	}
+	fd = open_regular(l, n, path, NULL);
+	if (fd < 0)
+		return;
+	text = read_start(fd);
+	check_pem(l, n, path, text);
+	free(text);
+	(void)close(fd); /* was only read */
+}
+
+void files_check_certificate(struct loader *l, const struct node *n, const struct tls_settings *t)
+{
+	bool has_key;
+	char *text;
+	int fd;
+
+	if (l->disk == DISK_IGNORE)
+		return;
+	fd = open_regular(l, n, t->certificate, NULL);
+	if (fd < 0)
+		return;
+	text = read_start(fd);
+	has_key = strstr(text, "PRIVATE KEY-----") != NULL;
+	check_pem(l, n, t->certificate, text);
+	if (has_key)
+		check_private(l, n, t->certificate, fd);
+	else if (!t->key)
+		node_error(l->problems, n, "the file holds no private key: add key: PATH");
+	explicit_bzero(text, CERTIFICATE_BYTES);
+	free(text);
+	(void)close(fd); /* was only read */
+}
+
+void files_check_tls_key(struct loader *l, const struct node *n, const char *path)
+{
+	char word[SHELL_WORD_BYTES];
+	char *text;
+	int fd;
+
+	if (l->disk == DISK_IGNORE)
+		return;
+	fd = open_regular(l, n, path, NULL);
+	if (fd < 0)
+		return;
+	text = read_start(fd);
+	check_private(l, n, path, fd);
+	if (!strstr(text, "PRIVATE KEY-----"))
+		node_error(l->problems, n, "%s holds no private key in PEM format",
+		           shell_word(path, word));
+	explicit_bzero(text, CERTIFICATE_BYTES);
+	free(text);
+	(void)close(fd); /* was only read */
 }
 
 /* ---- directories ----------------------------------------------------------------------------- */

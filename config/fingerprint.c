@@ -54,6 +54,37 @@ static void add_auth(struct text *t, const struct endpoint_config *e)
 	}
 }
 
+static void add_tls(struct text *t, const struct tls_settings *s)
+{
+	add_number(t, s->mode);
+	add_text(t, s->ca);
+	add_texts(t, s->pins, s->pin_count);
+	add_text(t, s->certificate);
+	add_text(t, s->key);
+	add_secret(t, &s->passphrase);
+	add_number(t, s->min);
+	add_number(t, s->max);
+	add_text(t, s->ciphers);
+	add_number(t, s->session_reuse);
+}
+
+static void add_ftp(struct text *t, const struct ftp_settings *s)
+{
+	const struct ftp_commands *c = &s->commands;
+
+	add_secret(t, &s->account);
+	add_number(t, s->data.mode);
+	add_number(t, s->data.pasv_address);
+	add_text(t, s->data.address);
+	add_number(t, s->data.first_port);
+	add_number(t, s->data.last_port);
+	add_number(t, s->charset);
+	add_number(t, s->list);
+	add_texts(t, c->after_login, c->after_login_count);
+	add_texts(t, c->before_put, c->before_put_count);
+	add_texts(t, c->after_put, c->after_put_count);
+}
+
 static void add_endpoint(struct text *t, const struct endpoint_config *e)
 {
 	const struct endpoint_timeouts *w = &e->timeouts;
@@ -68,6 +99,8 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->host_key_check);
 	add_texts(t, e->known_hosts, e->known_hosts_count);
 	add_texts(t, e->pins, e->pin_count);
+	add_ftp(t, &e->ftp);
+	add_tls(t, &e->tls);
 	add_number(t, e->connections);
 	add_number(t, e->keepalive_ms);
 	add_number(t, e->idle_close_ms);

@@ -101,12 +101,10 @@ static const struct table keys_auth = {
 
 /* ---- the endpoint ---------------------------------------------------------------------------- */
 
-#define SFTP_ONLY "this version of ferryd carries sftp only"
-
 static const struct word words_protocol[] = {
         {"sftp", PROTOCOL_SFTP, "SFTP over SSH", NULL},
-        {"ftps", PROTOCOL_FTPS, NULL, SFTP_ONLY},
-        {"ftp", PROTOCOL_FTP, NULL, SFTP_ONLY},
+        {"ftps", PROTOCOL_FTPS, "FTP over TLS, explicit or implicit", NULL},
+        {"ftp", PROTOCOL_FTP, "FTP in clear text; warned about", NULL},
         {0},
 };
 
@@ -147,8 +145,9 @@ static const struct table keys_host_key = {
 
 static const struct key timeout_keys[] = {
         TIMEOUT("connect", connect_ms, "10s", "Name lookup and TCP connection."),
-        TIMEOUT("handshake", handshake_ms, "30s", "Identification and key exchange."),
-        TIMEOUT("auth", auth_ms, "30s", "All of authentication."),
+        TIMEOUT("handshake", handshake_ms, "30s",
+                "Identification and key exchange; with ftps the TLS handshake."),
+        TIMEOUT("auth", auth_ms, "30s", "All of authentication; with ftps and ftp the login."),
         TIMEOUT("request", request_ms, "60s", "One request and its answer: rename, remove, stat."),
         TIMEOUT("stall", stall_ms, "60s", "No byte moved during a transfer or a listing."),
         {0},
@@ -179,17 +178,31 @@ static const struct key endpoint_keys[] = {
          .doc = "How the partner is spoken to."},
         {"host", KEY_TEXT, .flags = KEY_REQUIRED, OUT(host), .most = 255,
          .check = endpoint_check_host, .doc = "Name or address of the server."},
-        {"port", KEY_INT, OUT(port), .least = 1, .most = 65535, .fallback = "22",
+        {"port", KEY_INT, OUT(port), .least = 1, .most = 65535,
+         .fallback_doc = "22 with sftp, 21 with ftps and ftp, 990 with `tls: {mode: implicit}`",
          .doc = "TCP port of the server."},
         {"user", KEY_TEXT, .flags = KEY_REQUIRED, OUT(user), .most = 255, .check = check_user,
          .doc = "Name of the account at the server."},
         {"auth", KEY_ONE_OFS, .flags = KEY_REQUIRED, AT(auth), .least = 1, .most = 8,
          .table = &keys_auth, .doc = "How ferryd proves who it is: a list of methods."},
         {"host_key", KEY_SECTION, .table = &keys_host_key,
-         .doc = "How the server proves that it is the partner."},
+         .doc = "With sftp: how the server proves that it is the partner."},
+        {"tls", KEY_SECTION, .table = &keys_tls,
+         .doc = "With ftps: versions, certificates and pins."},
+        {"account", KEY_ONE_OF, AT(account), .table = &keys_secret,
+         .doc = "With ftps and ftp: what the server is told when it asks for an account after the "
+                "password (ACCT)."},
+        {"data", KEY_SECTION, .table = &keys_ftp_data,
+         .doc = "With ftps and ftp: how connections for files and listings are opened."},
+        {"charset", KEY_WORD, OUT(ftp.charset), .fallback = "utf-8", .words = words_ftp_charset,
+         .doc = "With ftps and ftp: how the server writes file names."},
+        {"list", KEY_WORD, OUT(ftp.list), .fallback = "auto", .words = words_ftp_list,
+         .doc = "With ftps and ftp: by which command directories are listed."},
+        {"commands", KEY_SECTION, .table = &keys_ftp_commands,
+         .doc = "With ftps and ftp: commands that a server needs besides the usual ones."},
         {"connections", KEY_INT, OUT(connections), .least = 1, .most = 64, .fallback = "4",
-         .doc = "At most so many connections at once, over all routes. One carries many files at "
-                "a time."},
+         .doc = "At most so many connections at once, over all routes. With sftp one carries many "
+                "files at a time, with ftps and ftp one file."},
         {"keepalive", KEY_DURATION, OUT(keepalive_ms), .least = 0, .most = 3600 * SECOND,
          .fallback = "60s",
          .doc = "An idle connection is asked for a sign of life so often; 0: "

@@ -40,6 +40,8 @@ struct endpoint_form {
 	struct form_head head;
 	struct endpoint_config out;
 	struct forms auth; /* struct auth_form */
+	struct secret_form account, tls_passphrase;
+	const char *active_ports; /* "40000-40100" */
 };
 
 struct dest_form {
@@ -85,6 +87,8 @@ struct loader {
 
 /* endpoint.c */
 void endpoint_finish(struct loader *l, struct endpoint_form *f);
+struct secret_ref endpoint_secret(struct loader *l, const struct node *n,
+                                  const struct secret_form *f);
 /* The endpoint that stands for a directory of this machine; made on first use. */
 const struct endpoint_config *endpoint_local(struct loader *l, const char *dir);
 /* NULL and told at `n` when there is no endpoint of that name. */
@@ -93,6 +97,14 @@ const struct endpoint_config *endpoint_find(struct loader *l, const char *name,
 const char *endpoint_check_name(const char *name);
 const char *endpoint_check_host(const char *host);
 const char *endpoint_check_pin(const char *pin);
+
+/* endpoint_ftp.c: what depends on the protocol. */
+void endpoint_finish_protocol(struct loader *l, struct endpoint_form *f);
+const char *tls_check_pin(const char *pin);
+const char *tls_check_ciphers(const char *ciphers);
+const char *ftp_check_address(const char *address);
+const char *ftp_check_ports(const char *ports);
+const char *ftp_check_command(const char *command);
 
 /* route.c */
 void route_finish(struct loader *l, struct route_form *f);
@@ -114,6 +126,9 @@ void files_check_dir(struct loader *l, const struct node *n, const char *dir, en
 void files_check_key(struct loader *l, const struct node *n, const char *path);
 void files_check_known_hosts(struct loader *l, const struct node *n, const char *path,
                              const struct endpoint_config *e);
+void files_check_ca(struct loader *l, const struct node *n, const char *path);
+void files_check_certificate(struct loader *l, const struct node *n, const struct tls_settings *t);
+void files_check_tls_key(struct loader *l, const struct node *n, const char *path);
 void files_check_secret(struct loader *l, const struct node *n, const struct secret_ref *s);
 
 /* fingerprint.c: hex digest in the arena of all that a route does and with which settings. */

@@ -37,7 +37,6 @@ MAY_KNOW = {
     ADAPTERS: LOW | {"config!"},
     "adapters/sftp": LOW | {"config!", ADAPTERS},
     "adapters/ftps": LOW | {"config!", ADAPTERS},
-    "adapters/ftps": LOW | {"config!", ADAPTERS},
     "adapters/local": LOW | {"config!", ADAPTERS},
     ROUTE: LOW | {STORE, "config", ADAPTERS},
     CONTROL: LOW | {STORE, "config", ADAPTERS, ROUTE},

@@ -22,7 +22,8 @@ static const char *judge(const char *text)
 	return strcmp(text, "bad") == 0 ? "is judged to be bad" : NULL;
 }
 
-static const struct config_judges judges = {judge, judge, judge};
+static const struct config_judges judges = {
+        .cron = judge, .time_zone = judge, .name_template = judge};
 
 static void check_told(const struct mistake *m)
 {
@@ -216,10 +217,8 @@ static const struct mistake endpoint[] = {
         {TOP("endpoints: {a: {host: h, auth: [{password: {env: X}}]}}"),
          "ferryd.yaml:2:16: endpoints.a: the key \"user\" is missing: Name of the account at the "
          "server."},
-        {ENDPOINT("protocol: ftps"),
-         "ferryd.yaml:7:15: endpoints.acme.protocol: this version of ferryd carries sftp only"},
         {ENDPOINT("protocol: scp"),
-         "ferryd.yaml:7:15: endpoints.acme.protocol: wants one of sftp, found \"scp\""},
+         "ferryd.yaml:7:15: endpoints.acme.protocol: wants one of sftp, ftps, ftp, found \"scp\""},
         {ENDPOINT("port: 0"),
          "ferryd.yaml:7:11: endpoints.acme.port: must be between 1 and 65535, found 0"},
         {ENDPOINT("port: 65536"),
@@ -480,7 +479,8 @@ static const struct mistake dest[] = {
          "ferryd.yaml:10:27: routes.in.to[0].mode: wants a file mode of three octal digits such as "
          "\"0640\", found \"1777\""},
         {TO("path: /b, exists: overwrite"), "ferryd.yaml:10:29: routes.in.to[0].exists: wants one "
-                                            "of fail, replace, skip, rename, found \"overwrite\""},
+                                            "of fail, replace, skip, rename, append, found "
+                                            "\"overwrite\""},
         {TO("path: /b, exists: replce"), "ferryd.yaml:10:29: routes.in.to[0].exists: unknown word "
                                          "\"replce\", did you mean \"replace\"?"},
         {TO("path: /b, verify: md5"), "ferryd.yaml:10:29: routes.in.to[0].verify: wants one of "

@@ -161,6 +161,7 @@ static const char *const settings[][2] = {
         {"host: h", "host: h, host_key: {pins: "
                     "\"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"},
         {"user: u", "user: v"},
+        {"host: h", "host: h, protocol: ftps"},
         {"credential: c", "credential: d"},
         {"credential: c", "env: c"},
         {"credential: c", "command: [/c]"},
