@@ -25,7 +25,7 @@
 
 #include "daemon/base/list.h"
 
-enum { POOL_STACKS = 64, GUARD_BYTES = 64 * 1024 };
+enum { POOL_STACKS = 512, GUARD_BYTES = 64 * 1024 };
 
 struct coroutine;
 
