@@ -8,10 +8,13 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 
-enum { LOOK_NEW = 64 }; /* tasks read at a time, beyond those that may be under way */
+enum {
+	LOOK_NEW = 256,  /* tasks read at a time, beyond those that may be under way */
+	LOOK_BELOW = 64, /* so few left in memory: read on before nothing is left */
+};
 
 struct lane_task {
-	struct link link;
+	struct link link, in_bucket;
 	struct lane *lane;
 	struct store_task task;
 };
@@ -23,6 +26,8 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
 	list_init(&lane->waiting);
 	list_init(&lane->active);
 	list_init(&lane->finished);
+	for (size_t i = 0; i < LANE_BUCKETS; i++)
+		list_init(&lane->known[i]);
 	signal_init(&lane->changed);
 	group_init(&lane->fibers, shard->worker);
 }
@@ -31,6 +36,19 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
  */
 
 static void start_waiting(struct lane *lane);
+
+static void forget(struct lane_task *t)
+{
+	list_remove(&t->in_bucket);
+	free(t);
+}
+
+static bool is_short_of_tasks(const struct lane *lane)
+{
+	if (lane->more)
+		return lane->waiting_count < LOOK_BELOW;
+	return lane->next_ms && !lane->waiting_count;
+}
 
 static void run_task(void *arg)
 {
@@ -43,9 +61,9 @@ static void run_task(void *arg)
 	if (lane->is_asking)
 		list_append(&lane->finished, &t->link);
 	else
-		free(t);
+		forget(t);
 	start_waiting(lane);
-	if (!lane->waiting_count && (lane->more || lane->next_ms))
+	if (is_short_of_tasks(lane))
 		lane_kick(lane);
 }
 
@@ -82,25 +100,28 @@ static bool is_same(const struct lane *lane, const struct store_task *a, const s
 	       (lane->plan.queue != QUEUE_DELIVER || a->delivery.id == b->delivery.id);
 }
 
-static bool is_in_memory(const struct lane *lane, const struct store_task *task)
+static struct link *bucket_of(struct lane *lane, const struct store_task *task)
 {
-	const struct link *heads[] = {&lane->waiting, &lane->active, &lane->finished};
+	return &lane->known[(uint64_t)task->job.id % LANE_BUCKETS];
+}
 
-	for (size_t i = 0; i < 3; i++)
-		list_for_each(l, heads[i])
-		{
-			if (is_same(lane, &list_item(l, struct lane_task, link)->task, task))
-				return true;
-		}
+static bool is_in_memory(struct lane *lane, const struct store_task *task)
+{
+	list_for_each(l, bucket_of(lane, task))
+	{
+		if (is_same(lane, &list_item(l, struct lane_task, in_bucket)->task, task))
+			return true;
+	}
 	return false;
 }
 
 static void add(struct lane *lane, const struct store_task *task)
 {
-	struct lane_task *t = mem_new_of(struct lane_task);
+	struct lane_task *t = mem_grow(NULL, sizeof(*t)); /* every byte is set below */
 
 	t->lane = lane;
 	t->task = *task;
+	list_append(bucket_of(lane, task), &t->in_bucket);
 	list_append(&lane->waiting, &t->link);
 	lane->waiting_count++;
 }
@@ -137,7 +158,7 @@ void lane_post(struct lane *lane, const struct store_task *task)
 		lane_offer(lane, task);
 		return;
 	}
-	t = mem_new_of(struct lane_task);
+	t = mem_grow(NULL, sizeof(*t)); /* only a letter: in no list */
 	t->lane = lane;
 	t->task = *task;
 	if (!worker_post(lane->shard->worker, deliver_post, t))
@@ -152,7 +173,7 @@ static void drop(struct link *head)
 	struct link *l;
 
 	while ((l = list_take_first(head)))
-		free(list_item(l, struct lane_task, link)); /* it is in the store */
+		forget(list_item(l, struct lane_task, link)); /* it is in the store */
 }
 
 /* What ended while the store was asked may still stand in its answer: `finished` tells. */
@@ -160,7 +181,7 @@ static int look(struct lane *lane, struct err *e)
 {
 	const struct lane_plan *p = &lane->plan;
 	size_t count = 0, room = p->most + LOOK_NEW;
-	struct store_task *found = mem_new_array(room, sizeof(*found)); /* 2 MB: not for long */
+	struct store_task *found = mem_new_array(room, sizeof(*found)); /* 3 MB: not for long */
 	int64_t next = 0;
 	int r;
 

@@ -21,7 +21,7 @@
 #include "daemon/route/shard.h"
 #include "daemon/store/store.h"
 
-enum { LANE_QUEUE = 512 };
+enum { LANE_QUEUE = 512, LANE_BUCKETS = 64 };
 
 struct lane;
 /* Carries the task out to its end: commits the outcome, failure included. */
@@ -42,6 +42,7 @@ struct lane {
 	struct endpoint *endpoint; /* borrowed */
 	struct link waiting, active;
 	struct link finished; /* while the store is asked: tasks that ended meanwhile */
+	struct link known[LANE_BUCKETS]; /* all three lists, by job */
 	size_t waiting_count, active_count;
 	bool more;             /* the store has (or may have) due tasks that are not in memory */
 	int64_t next_ms;       /* wall: when the store's earliest sleeping task is due, 0 = none */
