@@ -380,6 +380,8 @@ static void finish(struct delivery *d)
 	lane_log_success(d->lane);
 	log_info("file delivered", "route=%s job=%lld dest=%s size=%" PRIu64, t->job.route,
 	         (long long)t->job.id, d->to->id, t->job.size);
+	if (d->level != VERIFIED_NONE)
+		t->delivery.verification = d->level; /* none: settling knows what was adopted */
 	if (complete && route_settles(d->route))
 		lane_post(&d->route->settle, t);
 	else if (complete && (!d->adopts || d->outcome.state == DELIVERY_SKIPPED))

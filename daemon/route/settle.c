@@ -159,6 +159,13 @@ static int settle_source(struct settlement *s, struct err *e)
 	return r;
 }
 
+/* A task straight from its delivery tells whether the spool file became the delivered file. */
+static bool may_have_spool_file(const struct route *route, const struct store_task *task)
+{
+	return !route_claims_source(route) &&
+	       (!task->delivery.id || task->delivery.verification != VERIFIED_NONE);
+}
+
 void settle_run(struct lane *lane, struct store_task *task)
 {
 	struct settlement *s = mem_new_of(struct settlement);
@@ -174,7 +181,7 @@ void settle_run(struct lane *lane, struct store_task *task)
 		route_not_recorded(lane, task, &e);
 	} else {
 		lane_log_success(lane);
-		if (!route_claims_source(route))
+		if (may_have_spool_file(route, task))
 			(void)spool_remove(&lane->shard->spool, s->job->id,
 			                   &e); /* or the next start */
 	}

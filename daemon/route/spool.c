@@ -113,7 +113,8 @@ static int land(struct spool_file *f, struct err *e)
 	return 0;
 }
 
-static int start_flight(struct spool_file *f, struct err *e)
+/* What has been filled becomes the next flight. */
+static int load_flight(struct spool_file *f, struct err *e)
 {
 	struct buf empty;
 	int r = land(f, e);
@@ -124,6 +125,15 @@ static int start_flight(struct spool_file *f, struct err *e)
 	buf_clear(&empty);
 	f->flight = f->fill;
 	f->fill = empty;
+	return 0;
+}
+
+static int start_flight(struct spool_file *f, struct err *e)
+{
+	int r = load_flight(f, e);
+
+	if (r < 0)
+		return r;
 	group_start(&f->writing, "spool write", fly, f);
 	return 0;
 }
@@ -229,16 +239,22 @@ static int flush(struct spool *sp, int fd, struct err *e)
 	return e->kind;
 }
 
+/* The last flight needs no fiber of its own: nothing is left to do beside it. */
+static int write_rest(struct spool_file *f, struct err *e)
+{
+	int r = load_flight(f, e);
+
+	if (r < 0)
+		return r;
+	if (!buf_len(&f->flight) && f->fd >= 0) /* an empty file is a file */
+		return 0;
+	return work_run(write_flight, f, "writing to the spool", e);
+}
+
 int spool_finish(struct spool_file *f, unsigned char sha256[DIGEST_BYTES], struct err *e)
 {
-	int r;
+	int r = write_rest(f, e);
 
-	if (buf_len(&f->fill) || f->fd < 0) { /* an empty file is a file */
-		r = start_flight(f, e);
-		if (r < 0)
-			return r;
-	}
-	r = land(f, e);
 	if (r < 0)
 		return r;
 	r = flush(f->spool, f->fd, e);
