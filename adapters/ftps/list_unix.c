@@ -250,7 +250,7 @@ static uint64_t size_of(const struct columns *c)
 	const struct word *major = c->first > 1 ? word_at(c, c->first - 2) : size;
 	uint64_t out = SIZE_UNKNOWN;
 
-	if (major->text[major->n - 1] != ',')
+	if (!major->n || major->text[major->n - 1] != ',')
 		(void)ftp_number(size->text, size->n, INT64_MAX, &out); /* find_date has tried */
 	return out;
 }
