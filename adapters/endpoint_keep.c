@@ -51,7 +51,8 @@ void endpoint_keep(void *arg)
 	struct endpoint *p = arg;
 	struct err e;
 
-	while (p->live > 0 && !fiber_is_canceled()) {
+	/* A connection may be made just when the endpoint ends: too late to be cancelled. */
+	while (p->live > 0 && !p->is_ending && !fiber_is_canceled()) {
 		int64_t next = TEND_MOST_MS, now = clock_mono_ms();
 
 		list_for_each(l, &p->slots) next =

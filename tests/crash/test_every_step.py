@@ -7,6 +7,7 @@ until a run ends without a kill.
 """
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -44,7 +45,10 @@ def run_until_killed(ferryd, calls, number, done):
         wait_for(lambda: ferryd.process.poll() is not None or is_settled(ferryd), "all jobs to be done")
         killed = ferryd.process.poll() is not None
     if not killed:
-        ferryd.stop()
+        ferryd.process.terminate()
+        status = ferryd.process.wait(60)
+        assert status in (0, -signal.SIGKILL), ferryd.log_text()[-3000:]
+        killed = status != 0
     ferryd.kill()
     ferryd.wrapper = []
     return killed

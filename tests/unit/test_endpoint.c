@@ -635,6 +635,25 @@ static void test_endpoint__free_ends_a_connect_under_way(void **state)
 	assert_int_equal(fake.closes, 0);
 }
 
+/* Its last await is over when the endpoint ends: the cancel comes too late for it. */
+static void body_free_when_connected(void)
+{
+	struct lease l;
+	struct err e;
+
+	fake.is_held = true;
+	check(endpoint_lease(p, &l, deadline_in(10), &e) < 0);
+	release_connect();
+}
+
+static void test_endpoint__free_closes_a_connection_made_too_late(void **state)
+{
+	(void)state;
+	run(body_free_when_connected);
+	assert_int_equal(fake.connects, 1);
+	assert_int_equal(fake.closes, 1);
+}
+
 /* ---- traces ------------------------------------------------------------------------------ */
 
 static char dir[64];
@@ -730,6 +749,7 @@ int main(void)
 	        test(test_endpoint__idle_connections_are_pinged_and_then_closed),
 	        test(test_endpoint__a_failed_ping_drops_the_connection),
 	        test(test_endpoint__free_ends_a_connect_under_way),
+	        test(test_endpoint__free_closes_a_connection_made_too_late),
 	        test(test_endpoint__failures_leave_a_trace),
 	};
 
