@@ -6,9 +6,11 @@
  *	struct pause a = {.route = route, .paused = paused};
  *	return store_ask(s, REQUEST_WRITE, run_pause, &a, e);
  *
- * run_pause(s, &a, e) then runs on the store's thread, inside the group's transaction and a
- * savepoint of its own, and is complete before store_ask returns. It writes results into `a` only;
- * the verb copies them out once store_ask said 0, so that a failed commit leaves no output behind.
+ * run_pause(s, &a, e) then runs on the store's thread, inside the group's transaction, and is
+ * complete before store_ask returns. It may run twice: the second time in a savepoint of its own,
+ * when a request of its group failed after it had changed something. So it takes nothing from what
+ * an earlier run wrote. It writes results into `a` only; the verb copies them out once store_ask
+ * said 0, so that a failed commit leaves no output behind.
  *
  * Statements are prepared once, at open:
  *

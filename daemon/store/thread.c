@@ -135,19 +135,45 @@ static void run_reads(struct store *s, struct link *reads)
 	}
 }
 
+static bool is_group_lost(const struct store *s, const struct request *rq)
+{
+	return sqlite3_get_autocommit(s->db) || rq->result == ERR_LOCAL;
+}
+
+enum { GROUP_SPOILT = 1 };
+
+/*
+ * Without a savepoint: it would copy every page a request touches, and hardly any request fails
+ * once it has changed something. One that does spoils the group, which is taken back and run again
+ * with savepoints; a request may therefore run twice, and its output is what the last run wrote.
+ */
+static int run_plainly(struct store *s, struct request *rq, struct err *why)
+{
+	sqlite3_int64 before = sqlite3_total_changes64(s->db);
+
+	rq->result = rq->run(s, rq->arg, rq->e);
+	if (rq->result == 0)
+		return 0;
+	if (is_group_lost(s, rq)) {
+		*why = *rq->e;
+		return why->kind;
+	}
+	return sqlite3_total_changes64(s->db) == before ? 0 : GROUP_SPOILT;
+}
+
 /*
  * A request that fails takes back its own rows only. Where SQLite has already taken back the
  * whole transaction (a full disk, an I/O error may do that), or where the storage itself failed,
  * there is nothing left to commit: negative, and the group fails with why.
  */
-static int run_one(struct store *s, struct request *rq, struct err *why)
+static int run_guarded(struct store *s, struct request *rq, struct err *why)
 {
 	if (plain(s, SQL_SAVEPOINT, why) < 0)
 		return why->kind;
 	rq->result = rq->run(s, rq->arg, rq->e);
 	if (rq->result == 0)
 		return plain(s, SQL_RELEASE, why);
-	if (sqlite3_get_autocommit(s->db) || rq->result == ERR_LOCAL) {
+	if (is_group_lost(s, rq)) {
 		*why = *rq->e;
 		return why->kind;
 	}
@@ -156,15 +182,29 @@ static int run_one(struct store *s, struct request *rq, struct err *why)
 	return plain(s, SQL_RELEASE, why);
 }
 
-static int run_transaction(struct store *s, struct link *writes, struct err *why)
+typedef int run_fn(struct store *s, struct request *rq, struct err *why);
+
+static int run_all(struct store *s, struct link *writes, run_fn *run, struct err *why)
 {
 	int r = plain(s, SQL_BEGIN, why);
 
 	list_for_each(l, writes)
 	{
-		if (r < 0)
+		if (r)
 			return r;
-		r = run_one(s, list_item(l, struct request, link), why);
+		r = run(s, list_item(l, struct request, link), why);
+	}
+	return r;
+}
+
+static int run_transaction(struct store *s, struct link *writes, struct err *why)
+{
+	int r = run_all(s, writes, run_plainly, why);
+
+	if (r == GROUP_SPOILT) {
+		r = plain(s, SQL_ROLLBACK, why);
+		if (r == 0)
+			r = run_all(s, writes, run_guarded, why);
 	}
 	return r < 0 ? r : plain(s, SQL_COMMIT, why);
 }

@@ -7,6 +7,7 @@
 #include "daemon/runtime/fiber.h"
 #include "daemon/runtime/work.h"
 #include "daemon/runtime/worker.h"
+#include "daemon/store/rows.h"
 
 enum { WORKERS = 2, FIBERS = 20, THREADS = 4, LIVES = 5 };
 
@@ -119,6 +120,48 @@ static void test_group__keeps_all_that_was_acknowledged(void **state)
 	assert_int_equal(count_of(t, "r", JOB_DONE), total * LIVES);
 }
 
+/* ---- one who fails half-way ---- */
+
+static int change_and_fail(struct store *s, void *arg, struct err *e)
+{
+	int r = tally_add(s, "half", JOB_CLAIMED, 1, e);
+
+	(void)arg;
+	return r < 0 ? r : err_set(e, ERR_OBJECT, "STORE-STATE", 0, "changed my mind");
+}
+
+static void *fail_half_way(void *arg)
+{
+	struct err e;
+
+	(void)arg;
+	for (int i = 0; i < LIVES * 5; i++)
+		if (store_ask(store, REQUEST_WRITE, change_and_fail, NULL, &e) != ERR_OBJECT)
+			atomic_fetch_add(&wrong, 1);
+	return NULL;
+}
+
+static void test_group__takes_back_only_who_failed_half_way(void **state)
+{
+	struct scene *t = *state;
+	pthread_t threads[THREADS], spoiler;
+
+	begin(t, THREADS);
+	assert_int_equal(pthread_create(&spoiler, NULL, fail_half_way, NULL), 0);
+	for (int i = 0; i < THREADS; i++)
+		assert_int_equal(
+		        pthread_create(&threads[i], NULL, live_in_thread, (void *)(intptr_t)i), 0);
+	await_all();
+	for (int i = 0; i < THREADS; i++)
+		(void)pthread_join(threads[i], NULL);
+	(void)pthread_join(spoiler, NULL);
+	assert_int_equal(atomic_load(&done), THREADS * LIVES);
+	assert_int_equal(atomic_load(&wrong), 0);
+	reopen(t);
+	assert_int_equal(count_of(t, "r", JOB_DONE), THREADS * LIVES);
+	assert_int_equal(count_of(t, "half", JOB_CLAIMED), 0);
+}
+
 /* ---- cancel ---- */
 
 static atomic_llong claimed_job;
@@ -164,6 +207,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_scene, drop_scene)
 	const struct CMUnitTest tests[] = {
 	        TEST(test_group__keeps_all_that_was_acknowledged),
+	        TEST(test_group__takes_back_only_who_failed_half_way),
 	        TEST(test_group__tells_a_canceled_fiber_how_it_went),
 	        TEST(test_silent_ms__is_short_while_the_thread_turns),
 	};
