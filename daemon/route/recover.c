@@ -16,7 +16,7 @@
 #include "daemon/route/naming.h"
 #include "daemon/runtime/work.h"
 
-enum { NUMBERS_TRIED = 100, FILES_MAX = 1000000 };
+enum { NUMBERS_TRIED = 100, FILES_MAX = 1000000, PATH_ROOM = PATH_MAX + 1 };
 
 /* ---- the spool --------------------------------------------------------------------------------
  */
@@ -125,61 +125,72 @@ static int note_claim(const struct entry *entry, void *arg, struct err *e)
 	return 0;
 }
 
-/* 1: its job still owns it (or owned it to the end: then it is none of the next poll's business).
+/*
+ * 1: its job has let go of it, `path` tells where it was; 0: it stays. Routes of one directory
+ * share its claim folder: what another route's job has is left to that one.
  */
-static int is_owned(struct route *r, int64_t job, const char *name, struct err *e)
+static int is_let_go(struct route *r, int64_t job, const char *name, char path[PATH_ROOM],
+                     struct err *e)
 {
 	struct store_job_info *info = mem_new_of(struct store_job_info);
 	struct store_delivery *deliveries = NULL;
 	struct store_event *events = NULL;
 	size_t n, m;
 	int ret = store_show(r->home->store, job, info, &deliveries, &n, &events, &m, e);
+	bool is_known =
+	        ret == 0 && strncmp(route_basename(info->job.path), name, strlen(name)) == 0;
 
-	if (ret == 0)
-		ret = strncmp(route_basename(info->job.path), name, strlen(name)) == 0 &&
-		      strcmp(info->job.route, r->settings->name) == 0 &&
-		      info->job.state != JOB_SKIPPED;
-	else if (strcmp(e->code, "STORE-NO-JOB") == 0)
-		ret = 0;
+	if (ret == 0 || strcmp(e->code, "STORE-NO-JOB") == 0)
+		ret = !is_known ||
+		      (strcmp(info->job.route, r->settings->name) == 0 &&
+		       (info->job.state == JOB_SKIPPED || info->job.state == JOB_CANCELED));
+	(void)snprintf(path, PATH_ROOM, "%s", is_known ? info->job.path : name);
 	free(deliveries);
 	free(events);
 	free(info);
 	return ret;
 }
 
-static int put_back(struct lease *lease, const char *claimed, const char *name, struct err *e)
+static int put_back(struct lease *lease, const char *claimed, const char *path, struct err *e)
 {
-	char from[PATH_MAX], to[NAMING_BYTES];
+	char from[PATH_MAX], to[PATH_MAX], folder[PATH_MAX], name[NAMING_BYTES];
 	int r = route_join(from, sizeof(from), NAME_CLAIM_DIR, claimed, e);
 
-	for (unsigned n = 0; r == 0 && n < NUMBERS_TRIED; n++) {
-		naming_numbered(name, n, to);
-		r = lease->adapter->rename(lease->connection, from, to, RENAME_FAIL_IF_EXISTS, e);
+	route_dirname(path, folder, sizeof(folder));
+	if (r == 0 && *folder)
+		r = lease->adapter->mkdir(lease->connection, folder, e);
+	if (r < 0)
+		return r;
+	for (unsigned n = 0; n < NUMBERS_TRIED; n++) {
+		naming_numbered(route_basename(path), n, name);
+		r = route_join(to, sizeof(to), folder, name, e);
 		if (r == 0)
-			return 0;
-		if (strcmp(e->code, "OBJ-EXISTS") == 0)
-			r = 0;
+			r = lease->adapter->rename(lease->connection, from, to,
+			                           RENAME_FAIL_IF_EXISTS, e);
+		if (r == 0 || strcmp(e->code, "OBJ-EXISTS") != 0)
+			break;
 	}
 	return r;
 }
 
 static int recover_claim(struct route *r, struct lease *lease, const char *claimed, struct err *e)
 {
+	char path[PATH_ROOM];
 	struct escaped shown;
 	char *name;
 	int64_t job = strtoll(claimed, &name, 10);
-	int owned;
+	int ret;
 
 	if (job <= 0 || *name != '.' || !name[1])
 		return 0; /* not one of ours */
-	owned = is_owned(r, job, name + 1, e);
-	if (owned)
-		return owned < 0 ? owned : 0;
-	owned = put_back(lease, claimed, name + 1, e);
-	if (owned == 0)
+	ret = is_let_go(r, job, name + 1, path, e);
+	if (ret <= 0)
+		return ret;
+	ret = put_back(lease, claimed, path, e);
+	if (ret == 0)
 		log_warn("claimed file without a job put back", "route=%s file=\"%s\"",
-		         r->settings->name, escape_name(name + 1, &shown));
-	return owned;
+		         r->settings->name, escape_name(path, &shown));
+	return ret;
 }
 
 static int recover_with(struct route *r, struct lease *lease, struct err *e)
@@ -206,8 +217,8 @@ void recover_claims(struct route *r)
 	struct err e;
 	int ret;
 
-	if (!route_claims_source(r))
-		return;
+	if (r->settings->from.endpoint->protocol != PROTOCOL_LOCAL)
+		return; /* that it keeps its files may be new */
 	ret = endpoint_lease(r->source, &lease, deadline_in(60000), &e);
 	if (ret == 0) {
 		ret = recover_with(r, &lease, &e);

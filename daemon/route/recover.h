@@ -6,8 +6,9 @@
  * restored from a backup) is moved to spool/lost+found and said: ferryd never deletes a file it
  * cannot account for.
  *
- * Claim folders of local sources: a file whose job does not own it any more goes back to the
- * directory it was taken from, where the next poll finds it.
+ * Claim folders of local sources: a file whose job does not own it any more (skipped, canceled,
+ * unknown) goes back to where it was taken from. What a canceled job had stays known there and is
+ * not taken again. Files of other routes' jobs are left to those routes.
  *
  * Both may be repeated at any time; a second run changes nothing.
  */

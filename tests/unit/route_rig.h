@@ -62,13 +62,15 @@ struct connection {
  * the test reads when the worker has ended. */
 static struct world {
 	struct fake_file files[FILES_MAX];
-	int operations; /* begun so far */
-	int fail_at;    /* this one fails; 0 = none */
-	int lose_at;    /* this one is done, but its answer is lost */
-	int stop_at;    /* at this one ferryd is stopped */
-	int crash_at;   /* when this one is done, ferryd and what it has not yet written are gone */
-	int doubled;    /* final names that appeared again */
+	int operations;  /* begun so far */
+	int fail_at;     /* this one fails; 0 = none */
+	int lose_at;     /* this one is done, but its answer is lost */
+	int stop_at;     /* at this one ferryd is stopped */
+	int64_t live_ms; /* not until all is done but so long; 0 = until all is done */
+	int crash_at; /* when this one is done, ferryd and what it has not yet written are gone */
+	int doubled;  /* final names that appeared again */
 	int source_looks; /* how often a settlement asked for a version */
+	int arrived;      /* renames at `there` */
 	int slow_get;     /* ms from the request to the first byte */
 	bool is_down;     /* the endpoint `there` does not answer */
 	struct signal stopped;
@@ -350,6 +352,7 @@ static int fake_rename(struct connection *c, const char *from, const char *to,
 	if (target)
 		target->is_there = false;
 	(void)snprintf(f->path, sizeof(f->path), "%s", to);
+	world.arrived += strcmp(c->endpoint, "there") == 0;
 	if (f->appeared++)
 		world.doubled++;
 	return end(n, e);
@@ -435,10 +438,14 @@ static const char yaml[] =
         "  r:\n"
         "    from: FROM\n"
         "    to: [TO]\n"
-        "    retry: {first: 10ms, most: 10ms}\n";
+        "    retry: {first: 10ms, most: 10ms}\n"
+        "  other:\n"
+        "    from: FROM\n"
+        "    to: [{endpoint: there, path: elsewhere}]\n";
 
 struct ferryd {
 	const struct plan *plan;
+	const char *route; /* the one that lives; the others have lived or will */
 	char dir[64], state[80];
 	const struct config *config;
 	struct store *store;
@@ -497,7 +504,7 @@ static void make_folder(const struct ferryd *d, const char *name)
 
 static void setup(struct ferryd *d, const struct plan *plan)
 {
-	*d = (struct ferryd){.dir = "/tmp/ferryd-route-XXXXXX"};
+	*d = (struct ferryd){.route = "r", .dir = "/tmp/ferryd-route-XXXXXX"};
 	assert_non_null(mkdtemp(d->dir));
 	(void)snprintf(d->state, sizeof(d->state), "%s/state", d->dir);
 	make_folder(d, "state");
@@ -529,14 +536,15 @@ static bool is_finished(struct ferryd *d)
 static void live(void *arg)
 {
 	struct ferryd *d = arg;
-	int64_t give_up_ms = clock_mono_ms() + PATIENCE_MS;
-	struct route *r = route_new(d->config, config_route(d->config, "r"), &d->shard, 1);
+	int64_t began_ms = clock_mono_ms(), give_up_ms = began_ms + PATIENCE_MS;
+	struct route *r = route_new(d->config, config_route(d->config, d->route), &d->shard, 1);
 	struct err e;
 
 	signal_init(&world.stopped);
 	recover_spool(&d->shard);
 	check(route_start(r, &e) == 0);
-	while (!world.is_stopped && !is_finished(d)) {
+	while (!world.is_stopped && (world.live_ms || !is_finished(d)) &&
+	       (!world.live_ms || clock_mono_ms() < began_ms + world.live_ms)) {
 		check(clock_mono_ms() < give_up_ms);
 		if (d->plan->meanwhile)
 			d->plan->meanwhile(r);

@@ -4,6 +4,8 @@
  */
 #include "tests/unit/route_rig.h"
 
+#include <dirent.h>
+
 enum fault { FAULT_FAILS, FAULT_LOSES_ANSWER, FAULT_STOPS, FAULT_CRASHES, FAULTS };
 
 /* One life with the fault at operation n, then one that must finish. False: never came. */
@@ -124,12 +126,99 @@ static void test_route__gives_up_a_version_that_was_replaced(void **state)
 	teardown(&d);
 }
 
+/* ---- a local source ---------------------------------------------------------------------------
+ */
+
+#define FROM_DROP "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, "
+
+static const struct plan dropped = {.from = FROM_DROP "after: delete}", .to = TO_THERE};
+
+static void drop_files(const struct ferryd *d)
+{
+	for (int i = 0; i < FILES; i++) {
+		char path[128];
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "%s/drop/f%d", d->dir, i);
+		f = fopen(path, "w");
+		assert_non_null(f);
+		(void)fprintf(f, "content of %d", i);
+		(void)fclose(f);
+	}
+}
+
+static int count_dropped(const struct ferryd *d, const char *folder)
+{
+	char path[128];
+	struct dirent *entry;
+	int n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "%s/drop/%s", d->dir, folder);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		n += entry->d_type == DT_REG;
+	if (dir)
+		(void)closedir(dir);
+	return n;
+}
+
+static void check_each_arrived_once(void)
+{
+	assert_int_equal(count_files(), FILES);
+	assert_int_equal(world.arrived, FILES);
+	check_file("in/f0", "content of 0");
+	check_the_free_ones();
+}
+
+static void test_route__carries_dropped_files(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	setup(&d, &dropped);
+	memset(&world, 0, sizeof(world));
+	drop_files(&d);
+	run(&d);
+	check_each_arrived_once();
+	assert_int_equal(count_dropped(&d, "") + count_dropped(&d, NAME_CLAIM_DIR), 0);
+	teardown(&d);
+}
+
+/* Another route of the same directory starts while ours has files in the claim folder they share:
+ * they are none of its business. */
+static void test_route__leaves_the_claims_of_other_routes(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	setup(&d, &dropped);
+	memset(&world, 0, sizeof(world));
+	drop_files(&d);
+	world.is_down = true;
+	world.live_ms = 300;
+	run(&d);
+	assert_int_equal(count_dropped(&d, NAME_CLAIM_DIR), FILES);
+	d.route = "other";
+	run(&d);
+	assert_int_equal(count_dropped(&d, NAME_CLAIM_DIR), FILES);
+	world.is_down = false;
+	world.live_ms = 0;
+	d.route = "r";
+	run(&d);
+	check_each_arrived_once();
+	assert_int_equal(count_dropped(&d, "") + count_dropped(&d, NAME_CLAIM_DIR), 0);
+	teardown(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_route__never_takes_a_refused_file_for_a_delivered_one),
 	        cmocka_unit_test(test_route__settles_a_source_once),
 	        cmocka_unit_test(test_route__gives_up_a_version_that_was_replaced),
+	        cmocka_unit_test(test_route__carries_dropped_files),
+	        cmocka_unit_test(test_route__leaves_the_claims_of_other_routes),
 	};
 
 	work_setup();
