@@ -23,6 +23,7 @@
 #include "daemon/route/publish.h"
 #include "daemon/route/route.h"
 #include "daemon/route/verify.h"
+#include "daemon/runtime/work.h"
 
 enum { NUMBERS_TRIED = 1000, EARLY_LOOK_BYTES = 1024 * 1024 };
 
@@ -34,8 +35,8 @@ struct delivery {
 	struct lease lease;
 	char folder[PATH_MAX]; /* at the destination */
 	char temp[PATH_MAX], final[PATH_MAX];
-	char content[PATH_MAX]; /* on this machine */
-	bool adopts;            /* the content file is renamed, not copied */
+	struct content_path content; /* on this machine */
+	bool adopts;                 /* the content file is renamed, not copied */
 	enum verification level;
 	unsigned char sha256[DIGEST_BYTES];
 	struct store_delivered outcome;
@@ -80,7 +81,41 @@ static bool is_adoption(const struct delivery *d)
 	if (d->task->delivery.state == DELIVERY_RENAMING)
 		return d->task->delivery.verification == VERIFIED_NONE;
 	return d->lease.adapter->adopt && !d->lane->adopts_nothing && c->to_count == 1 &&
-	       !route_claims_source(d->route) && same_filesystem(d->content, d->to->endpoint->root);
+	       d->content.place == IN_SPOOL &&
+	       same_filesystem(d->content.path, d->to->endpoint->root);
+}
+
+static int look_for_content(void *arg, struct err *e)
+{
+	const struct content_path *c = arg;
+	struct stat st;
+
+	(void)e;
+	return lstat(c->path, &st) < 0 && errno == ENOENT;
+}
+
+/* 1: `place` has it not. */
+static int is_missing_in(struct delivery *d, enum content_place place, struct err *e)
+{
+	d->content.place = place;
+	route_content_path(d->route, d->lane->shard, &d->task->job, &d->content);
+	return route_is_local(d->route)
+	               ? work_run(look_for_content, &d->content, "looking for the file", e)
+	               : 0;
+}
+
+/* A local source's file lies where it was put when it was taken: `after:` may have changed since.
+ */
+static int locate_content(struct delivery *d, struct err *e)
+{
+	enum content_place usual = route_claims_source(d->route) ? IN_CLAIMS : IN_SPOOL;
+	int r = is_missing_in(d, usual, e);
+
+	if (r > 0)
+		r = is_missing_in(d, usual == IN_SPOOL ? IN_CLAIMS : IN_SPOOL, e);
+	if (r > 0) /* it is the usual one that is missed */
+		r = is_missing_in(d, usual, e);
+	return r < 0 ? r : 0;
 }
 
 static int locate(struct delivery *d, struct err *e)
@@ -94,9 +129,14 @@ static int locate(struct delivery *d, struct err *e)
 		r = name_final(d, d->task->delivery.final_name, e);
 	if (r == 0)
 		r = name_temporary(d, e);
-	route_content_path(d->route, d->lane->shard, &d->task->job, d->content, sizeof(d->content));
+	if (r == 0)
+		r = locate_content(d, e);
+	if (r < 0)
+		return r;
 	d->adopts = is_adoption(d);
-	return r;
+	if (d->content.place == IN_CLAIMS)
+		d->outcome.settle_source = true; /* even if only to give it back */
+	return 0;
 }
 
 /* ---- sending ------------------------------------------------------------------------------------
@@ -110,14 +150,14 @@ static int check_digest(struct delivery *d, struct err *e)
 		return 0;
 	return err_set(e, ERR_INTEGRITY, "CONTENT-DIGEST", 0,
 	               "%s is not the file that was stored: its SHA-256 differs (a failing disk?)",
-	               d->content);
+	               d->content.path);
 }
 
 static int upload(struct delivery *d, struct err *e)
 {
 	struct content *c = mem_new_of(struct content);
 	struct put_options o = {.mode = d->to->mode, .durable = true};
-	int r = content_open(c, d->content, d->task->job.size, e);
+	int r = content_open(c, d->content.path, d->task->job.size, e);
 
 	if (r == 0) {
 		o.source = content_source(c);
@@ -137,7 +177,7 @@ static bool may_make_folder(const struct delivery *d)
 	return d->to->mkdir || strchr(d->task->job.path, '/');
 }
 
-static int send(struct delivery *d, struct err *e)
+static int transmit(struct delivery *d, struct err *e)
 {
 	int r = upload(d, e);
 
@@ -205,12 +245,12 @@ static int rename_once(struct delivery *d, struct err *e)
 
 	if (!d->adopts)
 		return a->rename(d->lease.connection, d->temp, d->final, mode, e);
-	r = a->adopt(d->lease.connection, d->content, d->final, d->to->mode, mode, e);
+	r = a->adopt(d->lease.connection, d->content.path, d->final, d->to->mode, mode, e);
 	if (r < 0 && is_code(e, "OBJ-MISSING") && may_make_folder(d)) {
 		r = a->mkdir(d->lease.connection, d->folder, e);
 		if (r == 0)
-			r = a->adopt(d->lease.connection, d->content, d->final, d->to->mode, mode,
-			             e);
+			r = a->adopt(d->lease.connection, d->content.path, d->final, d->to->mode,
+			             mode, e);
 	}
 	return r;
 }
@@ -295,10 +335,10 @@ static int look_at_temp(struct delivery *d, struct found *out, struct err *e)
 	if (!d->adopts)
 		return look_at(d, d->temp, out, e);
 	*out = (struct found){0};
-	if (lstat(d->content, &st) < 0)
-		return errno == ENOENT
-		               ? 0
-		               : err_errno(e, ERR_BUSY, "CONTENT-LOOK", "look at %s", d->content);
+	if (lstat(d->content.path, &st) < 0)
+		return errno == ENOENT ? 0
+		                       : err_errno(e, ERR_BUSY, "CONTENT-LOOK", "look at %s",
+		                                   d->content.path);
 	*out = (struct found){true, (uint64_t)st.st_size, MTIME_UNKNOWN};
 	return 0;
 }
@@ -310,7 +350,7 @@ static int send_and_publish(struct delivery *d, struct err *e)
 	if (r < 0)
 		return name_is_taken(d, e);
 	if (!d->adopts)
-		r = send(d, e);
+		r = transmit(d, e);
 	if (r == 0 && !d->adopts)
 		r = verify_sent(&d->lease, d->temp, d->to->verify, &d->level, d->sha256, e);
 	if (r == 0)
@@ -380,9 +420,10 @@ static void finish(struct delivery *d)
 	lane_log_success(d->lane);
 	log_info("file delivered", "route=%s job=%lld dest=%s size=%" PRIu64, t->job.route,
 	         (long long)t->job.id, d->to->id, t->job.size);
-	if (d->level != VERIFIED_NONE)
-		t->delivery.verification = d->level; /* none: settling knows what was adopted */
-	if (complete && route_settles(d->route))
+	/* settling knows by it whether the spool file became the delivered one */
+	t->delivery.verification =
+	        d->adopts && d->outcome.state == DELIVERY_DONE ? VERIFIED_NONE : VERIFIED_CLOSED;
+	if (complete && d->outcome.settle_source)
 		lane_post(&d->route->settle, t);
 	else if (complete && (!d->adopts || d->outcome.state == DELIVERY_SKIPPED))
 		(void)spool_remove(&d->lane->shard->spool, t->job.id,

@@ -286,9 +286,14 @@ void route_resume(struct route *r)
 /* ---- between the steps ------------------------------------------------------------------------
  */
 
+bool route_is_local(const struct route *r)
+{
+	return is_local(r->settings->from.endpoint);
+}
+
 bool route_claims_source(const struct route *r)
 {
-	return is_local(r->settings->from.endpoint) && r->settings->from.after != AFTER_KEEP;
+	return route_is_local(r) && r->settings->from.after != AFTER_KEEP;
 }
 
 bool route_settles(const struct route *r)
@@ -318,16 +323,16 @@ void route_claim_path(const struct store_job *job, char *out, size_t room)
 }
 
 void route_content_path(const struct route *r, const struct shard *s, const struct store_job *job,
-                        char *out, size_t room)
+                        struct content_path *out)
 {
 	int n;
 
-	if (!route_claims_source(r)) {
-		spool_path(&s->spool, job->id, out, room);
+	if (out->place == IN_SPOOL) {
+		spool_path(&s->spool, job->id, out->path, sizeof(out->path));
 		return;
 	}
-	n = snprintf(out, room, "%s/", r->settings->from.endpoint->root);
-	route_claim_path(job, out + n, room - (size_t)n);
+	n = snprintf(out->path, sizeof(out->path), "%s/", r->settings->from.endpoint->root);
+	route_claim_path(job, out->path + n, sizeof(out->path) - (size_t)n);
 }
 
 int route_join(char *out, size_t room, const char *dir, const char *name, struct err *e)

@@ -72,17 +72,25 @@ void route_resume(struct route *r); /* also ends holds, wakes what waits for a r
 
 /* ---- between the steps (poll.c, fetch.c, deliver.c, settle.c) -------------------------------- */
 
-/* Where this route's content of a job lies: spool, or the claim folder of a local source. */
+/* A local source's files are taken out of the directory into its claim folder, unless they are to
+ * stay there. That is for new ones: what is under way lies where it was put when it was taken,
+ * whatever `after:` has become since. */
 bool route_claims_source(const struct route *r);
+bool route_is_local(const struct route *r); /* its source */
+enum content_place { IN_SPOOL, IN_CLAIMS };
 void route_claim_path(const struct store_job *job, char *out, size_t room); /* below the source */
+struct content_path {
+	enum content_place place;
+	char path[4096];
+};
 void route_content_path(const struct route *r, const struct shard *s, const struct store_job *job,
-                        char *out, size_t room);
+                        struct content_path *out);
 /* dir "/" name, either may be ""; ERR_POLICY "PATH-TOO-LONG". */
 int route_join(char *out, size_t room, const char *dir, const char *name, struct err *e);
 /* "sub/dir" of "sub/dir/name", "" if none, into out. */
 void route_dirname(const char *path, char *out, size_t room);
 const char *route_basename(const char *path);
-/* Settling has something to do: the source is not kept. */
+/* New files: settling has something to do, the source is not kept. */
 bool route_settles(const struct route *r);
 /* A task's failure: the decision, committed by `commit`, logged once, the lane told. */
 typedef int route_commit_fn(struct store *s, int64_t id, const struct store_failure *f,

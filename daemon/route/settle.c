@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/names.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
@@ -20,6 +21,8 @@ struct settlement {
 	const struct store_job *job;
 	struct lease lease;
 	char source[PATH_MAX]; /* where the file is now, at the source endpoint */
+	bool is_claimed;       /* that is in the claim folder */
+	bool is_kept;
 	const char *note;
 };
 
@@ -28,23 +31,49 @@ static bool is_code(const struct err *e, const char *code)
 	return strcmp(e->code, code) == 0;
 }
 
-/* 1 = still the version we took, 0 = not (note tells), or a negative kind. */
-static int still_ours(struct settlement *s, struct err *e)
+static bool is_version_taken(const struct store_job *job, const struct entry *now)
 {
-	struct entry now;
-	int r = s->lease.adapter->stat(s->lease.connection, s->source, &now, e);
+	return now->type == ENTRY_FILE && now->size == job->size &&
+	       (now->mtime_ms == job->mtime_ms || now->mtime_ms == MTIME_UNKNOWN ||
+	        job->mtime_ms == MTIME_UNKNOWN) &&
+	       (!job->identity || now->identity == job->identity);
+}
 
+/* 1 = it lies in our claim folder, where it is nobody else's; s->source tells. */
+static int find_claimed(struct settlement *s, struct err *e)
+{
+	struct entry found;
+	int r;
+
+	if (!route_is_local(s->route))
+		return 0;
+	route_claim_path(s->job, s->source, sizeof(s->source));
+	r = s->lease.adapter->stat(s->lease.connection, s->source, &found, e);
+	if (r < 0)
+		return is_code(e, "OBJ-MISSING") ? 0 : r;
+	s->is_claimed = true;
+	return 1;
+}
+
+/* 1 = still the version we took, 0 = not (note tells), or a negative kind. */
+static int find_source(struct settlement *s, struct err *e)
+{
+	const char *folder = s->route->settings->from.path;
+	struct entry now;
+	int r = find_claimed(s, e);
+
+	if (r)
+		return r;
+	r = route_join(s->source, sizeof(s->source), folder, s->job->path, e);
+	if (r == 0)
+		r = s->lease.adapter->stat(s->lease.connection, s->source, &now, e);
 	if (r < 0 && is_code(e, "OBJ-MISSING")) {
 		s->note = "the source was already gone";
 		return 0;
 	}
 	if (r < 0)
 		return r;
-	if (route_claims_source(s->route))
-		return 1; /* in our own folder: nobody else's */
-	if (now.type == ENTRY_FILE && now.size == s->job->size &&
-	    now.mtime_ms == s->job->mtime_ms &&
-	    (!s->job->identity || now.identity == s->job->identity))
+	if (is_version_taken(s->job, &now))
 		return 1;
 	s->note = "a newer version has taken its place and was left alone";
 	return 0;
@@ -130,40 +159,58 @@ static int move_away(struct settlement *s, struct err *e)
 /* ---- the step -----------------------------------------------------------------------------------
  */
 
-static int locate(struct settlement *s, struct err *e)
+/* Taken when the route still said otherwise: sources are kept now. */
+static int give_back(struct settlement *s, struct err *e)
 {
-	if (route_claims_source(s->route)) {
-		route_claim_path(s->job, s->source, sizeof(s->source));
-		return 0;
+	char target[PATH_MAX];
+	int r = route_join(target, sizeof(target), s->route->settings->from.path, s->job->path, e);
+
+	s->is_kept = true;
+	if (r < 0 || !s->is_claimed)
+		return r;
+	r = s->lease.adapter->rename(s->lease.connection, s->source, target, RENAME_FAIL_IF_EXISTS,
+	                             e);
+	if (r == 0 || !is_code(e, "OBJ-EXISTS"))
+		return r;
+	s->note = "a newer version has its name: this one stays in " NAME_CLAIM_DIR;
+	return 0;
+}
+
+static int treat(struct settlement *s, struct err *e)
+{
+	int r;
+
+	switch (s->route->settings->from.after) {
+	case AFTER_KEEP:
+		return give_back(s, e);
+	case AFTER_DELETE:
+		r = s->lease.adapter->remove(s->lease.connection, s->source, e);
+		/* somebody was faster; it is gone, which is what was wanted */
+		return r < 0 && is_code(e, "OBJ-MISSING") ? 0 : r;
+	case AFTER_MOVE:
+	case AFTER_RENAME:
+		break;
 	}
-	return route_join(s->source, sizeof(s->source), s->route->settings->from.path, s->job->path,
-	                  e);
+	return move_away(s, e);
 }
 
 static int settle_source(struct settlement *s, struct err *e)
 {
-	int r = locate(s, e);
+	int r = route_lease(s->lane, &s->lease, e);
 
-	if (r == 0)
-		r = route_lease(s->lane, &s->lease, e);
 	if (r < 0)
 		return r;
-	r = still_ours(s, e);
+	r = find_source(s, e);
 	if (r > 0)
-		r = s->route->settings->from.after == AFTER_DELETE
-		            ? s->lease.adapter->remove(s->lease.connection, s->source, e)
-		            : move_away(s, e);
-	if (r < 0 && is_code(e, "OBJ-MISSING") && s->route->settings->from.after == AFTER_DELETE)
-		r = 0; /* somebody was faster; it is gone, which is what was wanted */
+		r = treat(s, e);
 	lease_release(&s->lease, r, e);
 	return r;
 }
 
 /* A task straight from its delivery tells whether the spool file became the delivered file. */
-static bool may_have_spool_file(const struct route *route, const struct store_task *task)
+static bool may_have_spool_file(const struct store_task *task)
 {
-	return !route_claims_source(route) &&
-	       (!task->delivery.id || task->delivery.verification != VERIFIED_NONE);
+	return !task->delivery.id || task->delivery.verification != VERIFIED_NONE;
 }
 
 void settle_run(struct lane *lane, struct store_task *task)
@@ -177,11 +224,11 @@ void settle_run(struct lane *lane, struct store_task *task)
 	r = settle_source(s, &e);
 	if (r < 0) {
 		route_task_failed(lane, task, &e, store_settle_failed, s->job->id);
-	} else if (store_source_done(lane->shard->store, s->job->id, false, s->note, &e) < 0) {
+	} else if (store_source_done(lane->shard->store, s->job->id, s->is_kept, s->note, &e) < 0) {
 		route_not_recorded(lane, task, &e);
 	} else {
 		lane_log_success(lane);
-		if (may_have_spool_file(route, task))
+		if (!s->is_claimed && may_have_spool_file(task))
 			(void)spool_remove(&lane->shard->spool, s->job->id,
 			                   &e); /* or the next start */
 	}

@@ -132,6 +132,7 @@ static void test_route__gives_up_a_version_that_was_replaced(void **state)
 #define FROM_DROP "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, "
 
 static const struct plan dropped = {.from = FROM_DROP "after: delete}", .to = TO_THERE};
+static const struct plan kept = {.from = FROM_DROP "after: keep}", .to = TO_THERE};
 
 static void drop_files(const struct ferryd *d)
 {
@@ -211,6 +212,40 @@ static void test_route__leaves_the_claims_of_other_routes(void **state)
 	teardown(&d);
 }
 
+/* `after:` is changed while files are on their way. */
+static void change_after(const struct plan *before, const struct plan *now, int left)
+{
+	struct ferryd d;
+
+	setup(&d, before);
+	memset(&world, 0, sizeof(world));
+	drop_files(&d);
+	world.is_down = true;
+	world.live_ms = 300;
+	run(&d);
+	configure(&d, now);
+	world.is_down = false;
+	world.live_ms = 0;
+	run(&d);
+	run(&d);
+	check_each_arrived_once();
+	assert_int_equal(count_dropped(&d, ""), left);
+	assert_int_equal(count_dropped(&d, NAME_CLAIM_DIR), 0);
+	teardown(&d);
+}
+
+static void test_route__carries_on_when_sources_are_kept_from_now_on(void **state)
+{
+	(void)state;
+	change_after(&dropped, &kept, FILES);
+}
+
+static void test_route__carries_on_when_sources_are_deleted_from_now_on(void **state)
+{
+	(void)state;
+	change_after(&kept, &dropped, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +254,8 @@ int main(void)
 	        cmocka_unit_test(test_route__gives_up_a_version_that_was_replaced),
 	        cmocka_unit_test(test_route__carries_dropped_files),
 	        cmocka_unit_test(test_route__leaves_the_claims_of_other_routes),
+	        cmocka_unit_test(test_route__carries_on_when_sources_are_kept_from_now_on),
+	        cmocka_unit_test(test_route__carries_on_when_sources_are_deleted_from_now_on),
 	};
 
 	work_setup();
