@@ -58,7 +58,7 @@ int engine_new(const struct config *config, struct engine **out, struct err *e)
 	g->config = config_ref(config);
 	g->started_ms = clock_wall_ms();
 	g->listener.fd = -1;
-	signal_init(&g->reloaded);
+	signal_init(&g->changed);
 	r = store_open(config->daemon.state_dir, &g->store, e);
 	if (r == 0)
 		r = control_listen(config->daemon.socket, &g->listener, e);
@@ -108,6 +108,21 @@ struct route *engine_route(const struct engine *g, const char *name)
 	return NULL;
 }
 
+struct route *engine_take_route(struct engine *g, const char *name)
+{
+	struct route *r = engine_route(g, name);
+
+	if (r)
+		r->callers++;
+	return r;
+}
+
+void engine_give_route(struct engine *g, struct route *r)
+{
+	if (r && --r->callers == 0)
+		signal_raise(&g->changed);
+}
+
 static int start_route(struct engine *g, const struct config *c, const struct route_config *rc,
                        struct err *e)
 {
@@ -128,7 +143,7 @@ static void start_routes(struct engine *g, const struct config *c)
 {
 	struct err e;
 
-	for (size_t i = 0; i < c->route_count; i++) {
+	for (size_t i = 0; i < c->route_count && !g->is_draining; i++) {
 		const struct route_config *rc = c->routes[i];
 
 		if (!rc->enabled || engine_route(g, rc->name))
@@ -140,6 +155,7 @@ static void start_routes(struct engine *g, const struct config *c)
 }
 
 struct stopping {
+	struct engine *engine;
 	struct route *route;
 	struct deadline deadline;
 };
@@ -147,7 +163,13 @@ struct stopping {
 static void stop_one(void *arg)
 {
 	struct stopping *s = arg;
+	struct err ignored;
 
+	fiber_shield_begin();
+	while (s->route->callers) /* they end: each asks a shard one question */
+		(void)signal_wait(&s->engine->changed, "operators to let go of a route",
+		                  deadline_never(), &ignored);
+	fiber_shield_end();
 	route_stop(s->route, s->deadline);
 	route_free(s->route);
 	free(s);
@@ -170,7 +192,7 @@ static void stop_routes(struct engine *g, const struct config *next, struct dead
 			continue;
 		}
 		s = mem_new_of(struct stopping);
-		*s = (struct stopping){r, d};
+		*s = (struct stopping){g, r, d};
 		group_start(&stops, r->settings->name, stop_one, s);
 	}
 	g->route_count = kept;
@@ -267,31 +289,39 @@ static int refuse(struct engine *g, const char *text, struct err *e)
 	               "the configuration has errors; the one loaded before stays in force");
 }
 
-static int wait_for_turn(struct engine *g, struct err *e)
+static int begin_change(struct engine *g, struct err *e)
 {
-	while (g->is_reloading) {
-		int r = signal_wait(&g->reloaded, "another reload", deadline_in(120000), e);
+	while (g->is_changing) {
+		int r = signal_wait(&g->changed, "another reload, or the start",
+		                    deadline_in(120000), e);
 
 		if (r < 0)
 			return r;
 	}
 	if (g->is_draining)
 		return err_set(e, ERR_BUSY, "DRAINING", 0, "ferryd is stopping");
-	g->is_reloading = true;
+	g->is_changing = true;
 	return 0;
+}
+
+static void end_change(struct engine *g)
+{
+	g->is_changing = false;
+	signal_raise(&g->changed);
 }
 
 int engine_reload(struct engine *g, char **text, struct err *e)
 {
-	struct loading l = {.file = g->config->file};
-	int r = wait_for_turn(g, e);
+	struct loading l = {0};
+	int r = begin_change(g, e);
 
 	*text = NULL;
 	if (r < 0)
 		return r;
 	notify_reloading();
 	config_report_init(&l.report);
-	fiber_shield_begin(); /* half a reload would be worse than none */
+	l.file = g->config->file; /* of the one in force now: it may have changed while waiting */
+	fiber_shield_begin();     /* half a reload would be worse than none */
 	(void)work_run(load, &l, "reading the configuration", e); /* the report tells */
 	*text = mem_dup(buf_text(&l.report.text));
 	if (l.config)
@@ -306,8 +336,7 @@ int engine_reload(struct engine *g, char **text, struct err *e)
 		log_error("configuration refused, the last good one stays in force",
 		          "file=%s errors=\"%s\"", g->config->file, *text);
 	notify_ready(r == 0 ? "running" : "running; the last reload was refused");
-	g->is_reloading = false;
-	signal_raise(&g->reloaded);
+	end_change(g);
 	return r;
 }
 
@@ -328,8 +357,9 @@ static void drain(void *arg)
 	struct engine *g = arg;
 	struct err e;
 
-	while (g->is_reloading)
-		(void)signal_wait(&g->reloaded, "end of a reload", deadline_in(1000), &e);
+	while (g->is_changing)
+		(void)signal_wait(&g->changed, "end of a reload or of the start", deadline_in(1000),
+		                  &e);
 	stop_routes(g, NULL, deadline_in(g->config->daemon.drain_ms), all_of_them);
 	control_server_stop(g->control);
 	g->control = NULL;
@@ -444,13 +474,18 @@ static void engine_fiber(void *arg)
 {
 	struct engine *g = arg;
 	struct err e;
+	int r = bring_up(g, &e);
 
-	if (bring_up(g, &e) < 0) {
+	end_change(g);
+	if (r < 0) {
 		log_error("ferryd cannot start", "code=%s error=\"%s\"", e.code, e.message);
 		g->exit_code = EXIT_CANNOT_START;
-		begin_drain(g);
+		if (!g->is_draining)
+			begin_drain(g);
 		return;
 	}
+	if (g->is_draining)
+		return;
 	log_info("ferryd is running", "version=%s routes=%zu workers=%zu config=%s", FERRYD_VERSION,
 	         g->route_count, g->shard_count, g->config->file);
 	notify_ready("running");
@@ -459,6 +494,7 @@ static void engine_fiber(void *arg)
 int engine_run(struct engine *g)
 {
 	group_init(&g->fibers, g->main);
+	g->is_changing = true; /* until engine_fiber has started everything */
 	group_start(&g->fibers, "signals", signals_fiber, g);
 	group_start(&g->fibers, "watchdog", watchdog_fiber, g);
 	group_start(&g->fibers, "start", engine_fiber, g);

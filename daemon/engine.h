@@ -36,9 +36,10 @@ struct engine {
 	size_t route_count;
 	struct control_listener listener;
 	struct control_server *control;
-	bool is_draining, is_reloading;
-	struct signal reloaded;
-	char *reload_error; /* NULL: the last reload was accepted */
+	bool is_draining;
+	bool is_changing;      /* starting or reloading: one at a time changes `routes` */
+	struct signal changed; /* is_changing ended, or a route was given back */
+	char *reload_error;    /* NULL: the last reload was accepted */
 	int64_t reload_error_ms;
 	struct group fibers;
 	int exit_code;
@@ -52,8 +53,11 @@ void engine_free(struct engine *g); /* NULL allowed */
 /* Load, judge, swap. *text: the report (malloc'ed, or NULL). ERR_CONFIG when refused. Main worker.
  */
 int engine_reload(struct engine *g, char **text, struct err *e);
-/* The running route of that name, or NULL. */
+/* The running route of that name, or NULL; it may end during any await. Main worker. */
 struct route *engine_route(const struct engine *g, const char *name);
+/* The same for whoever awaits with it: it stays, even when a reload ends it, until given back. */
+struct route *engine_take_route(struct engine *g, const char *name);
+void engine_give_route(struct engine *g, struct route *r);
 
 /* operator.c: the table the control room calls. */
 struct control_engine engine_operator(struct engine *g);

@@ -84,18 +84,19 @@ static int ask_disk(void *arg, struct err *e)
 static int status(void *arg, struct control_status *out, struct err *e)
 {
 	struct engine *g = arg;
-	struct disk_question disk = {&g->config->daemon, out};
+	const struct config *c = config_ref(g->config); /* a reload may come between */
+	struct disk_question disk = {&c->daemon, out};
 	int r;
 
 	*out = (struct control_status){
 	        .started_ms = g->started_ms,
 	        .is_draining = g->is_draining,
-	        .config_loaded_ms = g->config->loaded_at_ms,
+	        .config_loaded_ms = c->loaded_at_ms,
 	        .reload_error = mem_dup(g->reload_error),
 	        .reload_error_ms = g->reload_error_ms,
 	        .store_silent_ms = store_silent_ms(g->store),
 	};
-	(void)snprintf(out->config_file, sizeof(out->config_file), "%s", g->config->file);
+	(void)snprintf(out->config_file, sizeof(out->config_file), "%s", c->file);
 	fill_workers(g, out);
 	r = store_counts(g->store, NULL, out->counts, e);
 	if (r == 0)
@@ -105,6 +106,7 @@ static int status(void *arg, struct control_status *out, struct err *e)
 
 		r = worker_call(g->shards[i].worker, "status", ask_endpoints, &q, e);
 	}
+	config_unref(c);
 	if (r < 0)
 		control_status_release(out);
 	return r;
@@ -145,7 +147,7 @@ static int ask_report(void *arg, struct err *e)
 static int fill_route(struct engine *g, const struct route_config *c, struct control_route *out,
                       struct err *e)
 {
-	struct route *r = engine_route(g, c->name);
+	struct route *r = engine_take_route(g, c->name);
 	struct report_question q = {r, out};
 	char *source = place(c->from.endpoint, c->from.path);
 	int ret;
@@ -161,6 +163,7 @@ static int fill_route(struct engine *g, const struct route_config *c, struct con
 	ret = store_counts(g->store, c->name, out->counts, e);
 	if (ret == 0 && r)
 		ret = worker_call(r->home->worker, "routes", ask_report, &q, e);
+	engine_give_route(g, r);
 	return ret;
 }
 
@@ -274,9 +277,14 @@ static int no_route(const struct engine *g, const char *name, struct err *e)
 static int on_home(struct engine *g, const char *name, int (*fn)(void *, struct err *),
                    struct err *e)
 {
-	struct route *r = engine_route(g, name);
+	struct route *r = engine_take_route(g, name);
+	int ret;
 
-	return r ? worker_call(r->home->worker, "operator", fn, r, e) : no_route(g, name, e);
+	if (!r)
+		return no_route(g, name, e);
+	ret = worker_call(r->home->worker, "operator", fn, r, e);
+	engine_give_route(g, r);
+	return ret;
 }
 
 static int poke(void *arg, struct err *e)

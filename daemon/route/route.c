@@ -167,13 +167,15 @@ static int start_home(void *arg, struct err *e)
 {
 	struct route *r = arg;
 	struct lane_plan p;
+	bool paused;
 	int ret = make_schedule(r, e);
 
 	if (ret < 0)
 		return ret;
-	ret = store_is_paused(r->home->store, r->settings->name, &r->is_paused, e);
+	ret = store_is_paused(r->home->store, r->settings->name, &paused, e);
 	if (ret < 0)
 		return ret;
+	r->is_paused = paused;
 	r->source = shard_take_endpoint(r->home, r->config, r->settings->from.endpoint);
 	p = plan(r, QUEUE_FETCH, fetch_run, r->settings->from.endpoint);
 	lane_init(&r->fetch, &p, r->home, r->source);

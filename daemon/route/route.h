@@ -15,6 +15,7 @@
  *	route_free(r);
  */
 #pragma once
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -51,11 +52,14 @@ struct route {
 	/* of the poll fiber, home thread only */
 	struct group fibers;
 	struct signal poked;
-	bool poke, is_polling, is_stopping, is_paused;
+	bool poke, is_polling, is_stopping;
+	atomic_bool is_paused; /* the destinations' shards read it */
 	struct ready ready;
 	struct poll_report report;
 	int poll_failures; /* in a row */
 	struct watch_state *watch;
+
+	unsigned callers; /* main worker only: that are at it right now (engine_take_route) */
 };
 
 struct route *route_new(const struct config *config, const struct route_config *settings,
