@@ -231,7 +231,7 @@ void bind_size(struct binder *b, const struct key *k, const struct node *n, void
 
 void bind_duration(struct binder *b, const struct key *k, const struct node *n, void *base)
 {
-	int64_t value;
+	int64_t value = 0; /* gcc 14 cannot see that it is set */
 
 	if (read_quantity(b, k, n, &duration, &value))
 		memcpy(key_field(k, base), &value, sizeof(value));

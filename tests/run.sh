@@ -21,11 +21,11 @@ jobs=${FERRYD_JOBS:-$((processors + 2))}
 
 echo "== build with gcc and sanitizers (build-test/)"
 CC=gcc cmake -S . -B build-test -G Ninja -DCMAKE_BUILD_TYPE=Debug \
-	-DFERRYD_SANITIZE=address,undefined >build-test.log 2>&1 || { cat build-test.log; exit 1; }
+	-DFERRYD_STRICT=ON -DFERRYD_SANITIZE=address,undefined >build-test.log 2>&1 || { cat build-test.log; exit 1; }
 ninja -C build-test
 
 echo "== compile with clang (build-clang/)"
-CC=clang cmake -S . -B build-clang -G Ninja -DCMAKE_BUILD_TYPE=Release \
+CC=clang cmake -S . -B build-clang -G Ninja -DCMAKE_BUILD_TYPE=Release -DFERRYD_STRICT=ON \
 	>build-test.log 2>&1 || { cat build-test.log; exit 1; }
 ninja -C build-clang
 rm -f build-test.log

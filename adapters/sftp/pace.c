@@ -6,7 +6,7 @@ static size_t bounded(double bytes, size_t share)
 {
 	if (bytes > (double)share)
 		return share > PACE_LEAST ? share : PACE_LEAST;
-	return bytes < PACE_LEAST ? PACE_LEAST : (size_t)bytes;
+	return bytes < (double)PACE_LEAST ? PACE_LEAST : (size_t)bytes;
 }
 
 void pace_init(struct pace *p, size_t share, int64_t now_us)
@@ -17,6 +17,7 @@ void pace_init(struct pace *p, size_t share, int64_t now_us)
 /* One round is over: what came of it? */
 static void judge(struct pace *p, double rate, size_t share)
 {
+	const double first = (double)PACE_FIRST;
 	double next = (double)p->window;
 
 	if (rate > p->best * 1.1) {
@@ -32,9 +33,9 @@ static void judge(struct pace *p, double rate, size_t share)
 		next *= 2;
 	else if (next > 2 * (double)p->paid)
 		next = 2 * (double)p->paid; /* what did not pay is given back */
-	if (next > rate && next > PACE_FIRST)
-		next = rate > PACE_FIRST ? rate : PACE_FIRST;
-	if (rate < PACE_FIRST / 2.0)
+	if (next > rate && next > first)
+		next = rate > first ? rate : first;
+	if (rate < first / 2)
 		next = rate * 2; /* a slow line: two seconds' worth at most */
 	p->window = bounded(next, share);
 }

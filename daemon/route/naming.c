@@ -209,7 +209,7 @@ static int put_variable(struct maker *m, const char *text, size_t n, struct err 
 	const char *colon = memchr(text, ':', n);
 	const char *format = colon ? colon + 1 : DEFAULT_FORMAT;
 	size_t format_bytes = colon ? n - (size_t)(format - text) : strlen(DEFAULT_FORMAT);
-	enum variable which;
+	enum variable which = V_NAME; /* gcc 14 cannot see that it is set */
 	int64_t ms = 0;
 
 	if (find_variable(text, colon ? (size_t)(colon - text) : n, &which, e) < 0)

@@ -176,7 +176,8 @@ static size_t pace_on(double rate, double rtt_us, int seconds, size_t share)
 
 	pace_init(&p, share, 0);
 	while (now < seconds * 1e6) {
-		double by_line = KIB32 / rate * 1e6, by_window = rtt_us * KIB32 / (double)p.window;
+		double kib32 = (double)KIB32, by_line = kib32 / rate * 1e6,
+		       by_window = rtt_us * kib32 / (double)p.window;
 
 		now += by_line > by_window ? by_line : by_window;
 		pace_moved(&p, KIB32, share, (int64_t)now);
