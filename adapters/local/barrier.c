@@ -7,11 +7,12 @@
 
 #include "daemon/runtime/work.h"
 
-/* Up to so many inodes are flushed one by one: syncfs(2) would also wait for what others write. */
+/* Up to so many are flushed each for itself: syncfs(2) would also wait for what others write. */
 enum { ONE_BY_ONE = 4 };
 
 struct round {
 	struct link items;
+	int count;
 	int distinct; /* inodes among them, counted up to ONE_BY_ONE + 1 */
 	bool is_one_fs;
 };
@@ -105,7 +106,8 @@ static void flush_together(struct round *r)
 	}
 }
 
-static int flush_round(void *arg, struct err *e)
+/* A crowd, in one job of the pool. */
+static int flush_crowd(void *arg, struct err *e)
 {
 	struct round *r = arg;
 
@@ -120,24 +122,73 @@ static int flush_round(void *arg, struct err *e)
 	return 0;
 }
 
+static int flush_item(void *arg, struct err *e)
+{
+	struct barrier_item *i = arg;
+
+	(void)e; /* the error is the item's */
+	i->error = flush_one(i);
+	if (close(i->fd) < 0 && !i->error)
+		i->error = errno;
+	return 0;
+}
+
+static void flush_item_fiber(void *item)
+{
+	struct barrier_item *i = item;
+	struct err e;
+
+	fiber_shield_begin(); /* while the worker stops fibers are born cancelled */
+	i->error = EIO;       /* never flushed is not on disk */
+	(void)work_run(flush_item, i, "flushing to disk", &e);
+	fiber_shield_end();
+}
+
+/* A few, all at once: the disk takes their flushes together, so two directories of a rename cost
+ * one wait. A failure is everybody's. */
+static void flush_few(struct round *r)
+{
+	struct group jobs;
+	int failure = 0;
+
+	group_init(&jobs, fiber_worker());
+	list_for_each(l, &r->items)
+	{
+		if (r->count == 1)
+			flush_item_fiber(item_of(l));
+		else
+			group_start(&jobs, "flush", flush_item_fiber, item_of(l));
+	}
+	group_wait(&jobs, "flushing to disk");
+	list_for_each(l, &r->items) failure = failure ? failure : item_of(l)->error;
+	list_for_each(l, &r->items) if (!item_of(l)->error) item_of(l)->error = failure;
+}
+
+static void flush_many(struct round *r)
+{
+	struct err e;
+
+	if (work_run(flush_crowd, r, "flushing to disk", &e) == 0)
+		return;
+	list_for_each(l, &r->items) item_of(l)->error = EIO; /* never flushed is not on disk */
+}
+
 static void run_round(struct barrier *b)
 {
 	struct round r = {0};
-	struct err e;
 	struct link *l;
-	int failed;
 
 	list_init(&r.items);
-	while ((l = list_take_first(&b->waiting)))
+	for (; (l = list_take_first(&b->waiting)); r.count++)
 		list_append(&r.items, l);
 	b->is_flushing = true;
 	b->rounds++;
-	failed = work_run(flush_round, &r, "flushing to disk", &e);
-	while ((l = list_take_first(&r.items))) {
-		if (failed < 0)
-			item_of(l)->error = EIO; /* never flushed is not on disk */
+	if (r.count <= ONE_BY_ONE)
+		flush_few(&r);
+	else
+		flush_many(&r);
+	while ((l = list_take_first(&r.items)))
 		item_of(l)->is_done = true;
-	}
 	b->is_flushing = false;
 	signal_raise(&b->flushed);
 }

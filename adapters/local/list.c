@@ -78,6 +78,14 @@ static bool look_at(struct listing *l, const char *name)
 	return buf_add(&l->names, name, bytes + 1) == 0;
 }
 
+static int finish(struct listing *l)
+{
+	(void)closedir(l->dir); /* nothing was written through it */
+	l->dir = NULL;
+	l->is_over = true;
+	return 0;
+}
+
 static int read_batch(void *arg, struct err *e)
 {
 	struct listing *l = arg;
@@ -89,23 +97,26 @@ static int read_batch(void *arg, struct err *e)
 
 		errno = 0;
 		d = readdir(l->dir);
-		if (!d) {
-			l->is_over = true;
-			return errno ? local_err(e, l->c, "list", l->path) : 0;
-		}
+		if (!d)
+			return errno ? local_err(e, l->c, "list", l->path) : finish(l);
 		if (!is_left_out(d->d_name) && !look_at(l, d->d_name) && errno != ENOENT)
 			return local_err(e, l->c, "look at an entry while listing", l->path);
 	}
 	return 0;
 }
 
-static int close_dir(void *arg, struct err *e)
+/* Most directories are opened, read and closed in this one job. */
+static int open_and_read(void *arg, struct err *e)
 {
-	struct listing *l = arg;
+	int r = open_dir(arg, e);
 
+	return r < 0 ? r : read_batch(arg, e);
+}
+
+static int close_early(void *arg, struct err *e)
+{
 	(void)e;
-	(void)closedir(l->dir); /* nothing was written through it */
-	return 0;
+	return finish(arg);
 }
 
 /* ---- in the fiber ------------------------------------------------------------------------ */
@@ -144,23 +155,29 @@ static int hand_over(struct listing *l, struct taken *t, struct err *e)
 	return 0;
 }
 
+static int next_batch(struct listing *l, struct err *e)
+{
+	if (l->c->is_dead)
+		return err_set(e, ERR_CANCELED, "CANCELED", 0, "listing was stopped");
+	return work_run(read_batch, l, "reading the directory", e);
+}
+
 static int list_all(struct listing *l, struct taken *t, struct err *e)
 {
-	int r = work_run(open_dir, l, "opening the directory", e);
+	int r = work_run(open_and_read, l, "reading the directory", e);
 	struct err ignored;
 
-	if (r < 0) {
-		l->c->is_dead |= r == ERR_NETWORK;
-		return r;
-	}
+	l->c->is_dead |= r == ERR_NETWORK;
+	if (r == 0)
+		r = hand_over(l, t, e);
 	while (r == 0 && !l->is_over) {
-		r = l->c->is_dead ? err_set(e, ERR_CANCELED, "CANCELED", 0, "listing was stopped")
-		                  : work_run(read_batch, l, "reading the directory", e);
+		r = next_batch(l, e);
 		if (r == 0)
 			r = hand_over(l, t, e);
 	}
 	fiber_shield_begin();
-	(void)work_run(close_dir, l, "closing the directory", &ignored); /* cannot fail */
+	if (l->dir)
+		(void)work_run(close_early, l, "closing the directory", &ignored);
 	fiber_shield_end();
 	return r;
 }
