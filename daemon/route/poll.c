@@ -298,6 +298,7 @@ void poll_run(void *arg)
 	bool at_once = !r->settings->from.cron && (is_local || r->config->route_count < CROWD);
 	struct due d = schedule_due(r, at_once ? now : schedule_first(r->schedule, now));
 
+	recover_strays(r);
 	recover_claims(r);
 	for (;;) {
 		r->report.next_ms = wall_of(&d);

@@ -16,7 +16,13 @@
 #include "daemon/route/naming.h"
 #include "daemon/runtime/work.h"
 
-enum { NUMBERS_TRIED = 100, FILES_MAX = 1000000, PATH_ROOM = PATH_MAX + 1 };
+enum {
+	NUMBERS_TRIED = 100,
+	FILES_MAX = 1000000,
+	PATH_ROOM = PATH_MAX + 1,
+	DESTINATIONS_MAX = 256,
+	STRAYS_AT_A_TIME = 64,
+};
 
 /* ---- the spool --------------------------------------------------------------------------------
  */
@@ -227,4 +233,70 @@ void recover_claims(struct route *r)
 	if (ret < 0)
 		log_warn("claim folder not looked through, ignoring",
 		         "route=%s code=%s error=\"%s\"", r->settings->name, e.code, e.message);
+}
+
+/* ---- deliveries to nowhere --------------------------------------------------------------------
+ */
+
+static bool has_destination(const struct route *r, const char *id)
+{
+	for (size_t i = 0; i < r->settings->to_count; i++)
+		if (strcmp(r->settings->to[i].id, id) == 0)
+			return true;
+	return false;
+}
+
+/* Holds those of one batch; *count tells how many there were. */
+static int hold_batch(struct route *r, const char *dest, const struct store_failure *f,
+                      size_t *count, struct err *e)
+{
+	struct store_task *found = mem_new_array(STRAYS_AT_A_TIME, sizeof(*found));
+	int64_t next;
+	int ret = store_due(r->home->store, QUEUE_DELIVER, r->settings->name, dest, INT64_MAX,
+	                    found, STRAYS_AT_A_TIME, count, &next, e);
+
+	for (size_t i = 0; ret == 0 && i < *count; i++)
+		ret = store_delivery_failed(r->home->store, found[i].delivery.id, f, e);
+	free(found);
+	return ret;
+}
+
+static int hold_strays(struct route *r, const char *dest, struct err *e)
+{
+	struct err why;
+	struct store_failure f = {.why = &why};
+	struct escaped shown;
+	size_t count, held = 0;
+	int ret;
+
+	(void)err_set(&why, ERR_CONFIG, "DELIVER-NO-DESTINATION", 0,
+	              "route %s does not deliver to %s any more; put that destination back, reload "
+	              "and retry the job, or cancel it",
+	              r->settings->name, escape_name(dest, &shown));
+	do {
+		ret = hold_batch(r, dest, &f, &count, e);
+		held += ret == 0 ? count : 0;
+	} while (ret == 0 && count);
+	if (held)
+		log_error("files wait for a destination that the route does not have any more",
+		          "route=%s dest=\"%s\" held=%zu", r->settings->name,
+		          escape_name(dest, &shown), held);
+	return ret;
+}
+
+void recover_strays(struct route *r)
+{
+	char(*dests)[STORE_DEST_BYTES] = mem_new_array(DESTINATIONS_MAX, STORE_DEST_BYTES);
+	size_t n = 0;
+	struct err e;
+	int ret = store_destinations(r->home->store, r->settings->name, dests, DESTINATIONS_MAX, &n,
+	                             &e);
+
+	for (size_t i = 0; ret == 0 && i < n; i++)
+		if (!has_destination(r, dests[i]))
+			ret = hold_strays(r, dests[i], &e);
+	if (ret < 0)
+		log_warn("deliveries not looked through, ignoring", "route=%s code=%s error=\"%s\"",
+		         r->settings->name, e.code, e.message);
+	free(dests);
 }

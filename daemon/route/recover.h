@@ -10,7 +10,10 @@
  * unknown) goes back to where it was taken from. What a canceled job had stays known there and is
  * not taken again. Files of other routes' jobs are left to those routes.
  *
- * Both may be repeated at any time; a second run changes nothing.
+ * Deliveries to a destination that the route does not have any more are held: no lane asks for
+ * them, and a job that waits for nothing must be seen by the operator.
+ *
+ * All may be repeated at any time; a second run changes nothing.
  */
 #pragma once
 #include "daemon/route/route.h"
@@ -18,4 +21,5 @@
 /* From a fiber, once at the start, before routes run. */
 void recover_spool(struct shard *s);
 /* From the route's poll fiber, before its first poll. */
+void recover_strays(struct route *r);
 void recover_claims(struct route *r);

@@ -94,6 +94,38 @@ int store_due(struct store *s, enum store_queue q, const char *route, const char
 	return 0;
 }
 
+/* ---- destinations ------------------------------------------------------------------------- */
+
+struct destinations {
+	const char *route;
+	char (*out)[STORE_DEST_BYTES]; /* the caller's: a failed call leaves it undefined */
+	size_t room, count;
+};
+
+static int run_destinations(struct store *s, void *arg, struct err *e)
+{
+	struct destinations *a = arg;
+	sqlite3_stmt *q = sql_begin(s, SQL_OPEN_DESTINATIONS);
+	int r;
+
+	sql_text(q, 1, a->route);
+	sql_int(q, 2, (int64_t)a->room);
+	while ((r = sql_row(s, q, e)) > 0)
+		sql_copy(q, 0, a->out[a->count++], STORE_DEST_BYTES);
+	return r;
+}
+
+int store_destinations(struct store *s, const char *route, char (*out)[STORE_DEST_BYTES],
+                       size_t room, size_t *count, struct err *e)
+{
+	struct destinations a = {route, out, room, 0};
+	int r = store_ask(s, REQUEST_READ, run_destinations, &a, e);
+
+	if (r == 0)
+		*count = a.count;
+	return r;
+}
+
 /* ---- wake -------------------------------------------------------------------------------- */
 
 static int wake_table(struct store *s, enum sql which, const char *route, struct err *e)

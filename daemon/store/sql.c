@@ -108,6 +108,8 @@ const char *const sql_texts[SQL_COUNT] = {
         [SQL_NEXT_DELIVERY] =
                 "SELECT min(next_at) FROM delivery INDEXED BY delivery_due "
                 "WHERE " DELIVERY_IS_OPEN " AND dest = ?1 AND route = ?2 AND next_at > ?3",
+        [SQL_OPEN_DESTINATIONS] = "SELECT DISTINCT dest FROM delivery INDEXED BY delivery_due "
+                                  "WHERE " DELIVERY_IS_OPEN " AND route = ?1 LIMIT ?2",
         [SQL_WAKE_JOBS] =
                 "UPDATE job INDEXED BY job_open SET next_at = 0 WHERE " JOB_IS_OPEN
                 " AND (state = 'claimed' OR state = 'delivered') AND route = ?1 AND next_at > 0",

@@ -193,6 +193,12 @@ int store_due(struct store *s, enum store_queue q, const char *route, const char
               int64_t now_ms, struct store_task *out, size_t room, size_t *count,
               int64_t *next_at_ms, struct err *e);
 
+/* The destinations for which a route has open deliveries, whether it still knows them or not; at
+ * most `room`. */
+enum { STORE_DEST_BYTES = 512 };
+int store_destinations(struct store *s, const char *route, char (*out)[STORE_DEST_BYTES],
+                       size_t room, size_t *count, struct err *e);
+
 /* ---- operator ---------------------------------------------------------------------------- */
 
 struct store_filter {

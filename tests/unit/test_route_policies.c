@@ -246,6 +246,32 @@ static void test_route__carries_on_when_sources_are_deleted_from_now_on(void **s
 	change_after(&kept, &dropped, 0);
 }
 
+/* ---- the destination changes ------------------------------------------------------------------
+ */
+
+static const struct plan elsewhere = {
+        .from = FROM_HERE, .to = "{endpoint: there, path: elsewhere}", .may_hold = true};
+
+/* What was on its way to a destination that is gone is put before the operator, not forgotten. */
+static void test_route__holds_what_has_no_destination_any_more(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	setup(&d, &usual);
+	begin_world();
+	world.is_down = true;
+	world.live_ms = 300;
+	run(&d);
+	configure(&d, &elsewhere);
+	world.is_down = false;
+	world.live_ms = 0;
+	run(&d);
+	assert_int_equal(d.held, FILES);
+	assert_int_equal(count_files(), FILES); /* at the source */
+	teardown(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -256,6 +282,7 @@ int main(void)
 	        cmocka_unit_test(test_route__leaves_the_claims_of_other_routes),
 	        cmocka_unit_test(test_route__carries_on_when_sources_are_kept_from_now_on),
 	        cmocka_unit_test(test_route__carries_on_when_sources_are_deleted_from_now_on),
+	        cmocka_unit_test(test_route__holds_what_has_no_destination_any_more),
 	};
 
 	work_setup();
