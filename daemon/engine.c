@@ -7,6 +7,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "adapters/adapter.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
@@ -18,10 +19,18 @@
 
 enum { SILENCE_ALLOWED_MS = 10000, EXIT_CANNOT_START = 1 };
 
+/* The vocabulary may be ahead of what is built in. */
+static const char *judge_endpoint(const struct endpoint_config *e, const char **key)
+{
+	*key = "protocol";
+	return adapter_for((int)e->protocol) ? NULL : "this build of ferryd does not carry it";
+}
+
 const struct config_judges engine_judges = {
         .cron = schedule_judge_cron,
         .time_zone = schedule_judge_time_zone,
         .name_template = naming_judge,
+        .endpoint = judge_endpoint,
 };
 
 /* ---- making -----------------------------------------------------------------------------------
