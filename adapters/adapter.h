@@ -186,4 +186,5 @@ struct adapter {
 const struct adapter *adapter_for(int protocol);
 
 extern const struct adapter adapter_sftp;
+extern const struct adapter adapter_ftps; /* PROTOCOL_FTP too */
 extern const struct adapter adapter_local;

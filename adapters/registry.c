@@ -9,6 +9,9 @@ const struct adapter *adapter_for(int protocol)
 		return &adapter_local;
 	case PROTOCOL_SFTP:
 		return &adapter_sftp;
+	case PROTOCOL_FTPS:
+	case PROTOCOL_FTP:
+		return &adapter_ftps;
 	default:
 		return NULL;
 	}

@@ -106,7 +106,8 @@ static int print_version(void)
 	(void)printf("ferryd %s\n", FERRYD_VERSION);
 	(void)printf("  %s\n  %s\n  %s\n  %s\n", worker_library(), store_library(),
 	             config_library(), digest_library());
-	return print_made(adapter_for(PROTOCOL_SFTP)->describe);
+	(void)print_made(adapter_for(PROTOCOL_SFTP)->describe);
+	return print_made(adapter_for(PROTOCOL_FTPS)->describe);
 }
 
 static struct config *load(const char *file, int *exit_code)

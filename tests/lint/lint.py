@@ -52,7 +52,7 @@ LIBRARIES = [
     (r"sqlite3\.h", ["daemon/store/"]),
     (r"libssh2.*", ["adapters/sftp/"]),
     (r"jansson\.h", ["daemon/control/"]),
-    (r"openssl/.*", ["daemon/base/digest.c", "adapters/sftp/"]),
+    (r"openssl/.*", ["daemon/base/digest.c", "adapters/sftp/", "adapters/ftps/"]),
     (r"uv\.h", ["daemon/runtime/"]),
     (r"systemd/.*", ["daemon/main.c", "daemon/notify.c"]),
     (r"curl/.*", ["adapters/ftps/"]),

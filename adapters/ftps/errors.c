@@ -1,0 +1,462 @@
+#include "adapters/ftps/errors.h"
+
+#include <openssl/x509_vfy.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/base/escape.h"
+
+enum { SHOWN_ROOM = 240 };
+
+/* "read /a/b: " or "log in: "; then the sentence and, in brackets, the server's last words. */
+struct report {
+	const struct ftp_session *s;
+	const struct curl_job *job;
+	const struct ftps_context *about;
+	const struct dialogue *d;
+	const struct exchange *last;
+	struct err *e;
+};
+
+static bool holds(const char *text, const char *word)
+{
+	return strcasestr(text, word) != NULL;
+}
+
+static const char *server_words(const struct dialogue *d, char *out)
+{
+	return d->words[0] ? escape(d->words, strlen(d->words), out, SHOWN_ROOM)
+	                   : "it has said nothing";
+}
+
+static int report(const struct report *r, struct ftps_meaning m, int native, const char *sentence)
+{
+	char path[SHOWN_ROOM], words[SHOWN_ROOM];
+
+	escape(r->about->path ? r->about->path : "", r->about->path ? strlen(r->about->path) : 0,
+	       path, sizeof(path));
+	return err_set(r->e, m.kind, m.code, native, "%s%s%s: %s%s%s (the server's last words: %s)",
+	               r->about->verb, path[0] ? " " : "", path, sentence, m.cure ? "; " : "",
+	               m.cure ? m.cure : "", server_words(r->d, words));
+}
+
+/* ---- a reply that says no -------------------------------------------------------------------- */
+
+static const struct words_row {
+	int from, to; /* codes */
+	const char *word;
+	struct ftps_meaning meaning;
+} words_rows[] = {
+#define ROW(from, to, word, kind, code, cure)  \
+	{                                      \
+		from, to, word,                \
+		{                              \
+			ERR_##kind, code, cure \
+		}                              \
+	}
+        ROW(400, 599, "no such file", OBJECT, "OBJ-MISSING", NULL),
+        ROW(400, 599, "not found", OBJECT, "OBJ-MISSING", NULL),
+        ROW(400, 599, "does not exist", OBJECT, "OBJ-MISSING", NULL),
+        ROW(400, 599, "doesn't exist", OBJECT, "OBJ-MISSING", NULL),
+        ROW(400, 599, "cannot find", OBJECT, "OBJ-MISSING", NULL),
+        ROW(400, 599, "no space", BUSY, "OBJ-NO-SPACE", "the partner must free space"),
+        ROW(400, 599, "disk full", BUSY, "OBJ-NO-SPACE", "the partner must free space"),
+        ROW(400, 599, "quota", BUSY, "OBJ-NO-SPACE", "the partner must raise the quota"),
+        ROW(550, 559, "session reuse", NETWORK, "TLS-SESSION-REUSE", NULL),
+        ROW(400, 599, "not a directory", OBJECT, "OBJ-NOT-DIR", NULL),
+        ROW(400, 599, "is a directory", OBJECT, "OBJ-NOT-DIR", NULL),
+        ROW(400, 599, "not a regular", OBJECT, "OBJ-NOT-DIR", NULL),
+        ROW(400, 599, "not a plain", OBJECT, "OBJ-NOT-DIR", NULL),
+        ROW(400, 599, "file exists", OBJECT, "OBJ-EXISTS", NULL),
+        ROW(400, 599, "already exist", OBJECT, "OBJ-EXISTS", NULL),
+        ROW(550, 559, "denied", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
+        ROW(550, 559, "permission", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
+        ROW(550, 559, "not permitted", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
+        ROW(550, 559, "not allowed", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
+        ROW(500, 504, "", OBJECT, "FTP-UNSUPPORTED", NULL),
+        ROW(552, 552, "", BUSY, "OBJ-NO-SPACE", "the partner must free space"),
+        ROW(452, 452, "", BUSY, "OBJ-NO-SPACE", "the partner must free space"),
+        ROW(553, 553, "", OBJECT, "OBJ-DENIED", "the server does not allow the name"),
+        ROW(532, 532, "", OBJECT, "OBJ-DENIED", "the server wants an account: set `account:`"),
+        ROW(421, 421, "", NETWORK, "FTP-LOST", "the server ends the session"),
+        ROW(530, 530, "", NETWORK, "FTP-LOST", "the server has forgotten the login"),
+        ROW(400, 499, "", BUSY, "FTP-BUSY", NULL),
+        ROW(500, 599, "", OBJECT, "OBJ-FAILED", NULL),
+#undef ROW
+};
+
+struct ftps_meaning ftps_reply_meaning(int code, const char *words)
+{
+	for (size_t i = 0; i < sizeof(words_rows) / sizeof(words_rows[0]); i++) {
+		const struct words_row *row = &words_rows[i];
+
+		if (code >= row->from && code <= row->to && holds(words, row->word))
+			return row->meaning;
+	}
+	return (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY", NULL};
+}
+
+/* 425, 426 and 522: the transfer itself, not the file. */
+static int data_refused(const struct report *r, int code)
+{
+	const struct dialogue *d = r->d;
+
+	if (code == 522 || holds(d->words, "reuse") ||
+	    (code == 425 && r->s->endpoint->protocol == PROTOCOL_FTPS &&
+	     holds(d->words, "not permitted")))
+		return report(
+		        r,
+		        (struct ftps_meaning){ERR_NETWORK, "TLS-SESSION-REUSE",
+		                              "keep tls.session_reuse on and tls.max at "
+		                              "1.2"},
+		        code,
+		        "the server refuses the data connection because it does not resume the "
+		        "TLS session of the control connection");
+	if (code == 426)
+		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-LOST", NULL}, code,
+		              "the data connection broke during the transfer");
+	return report(r,
+	              (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-REFUSED",
+	                                    "a firewall may stand in between; in active mode it "
+	                                    "must let the server in"},
+	              code, "the server cannot open the data connection");
+}
+
+static bool means_too_many(int code, const char *words)
+{
+	return code == 421 || holds(words, "too many") || holds(words, "maximum") ||
+	       holds(words, "connection limit");
+}
+
+static int login_refused(const struct report *r, int code)
+{
+	if (r->last->verb[0] == '\0' && code != 421)
+		return report(r, (struct ftps_meaning){ERR_BUSY, "FTP-GREETING-REFUSED", NULL},
+		              code, "the server turns us away before the login");
+	if (means_too_many(code, r->d->words))
+		return report(r,
+		              (struct ftps_meaning){ERR_BUSY, "FTP-TOO-MANY",
+		                                    "lower `connections:` of the endpoint"},
+		              code, "the server allows no further connection now");
+	if (code == 332)
+		return report(r,
+		              (struct ftps_meaning){ERR_AUTH, "FTP-ACCOUNT-WANTED",
+		                                    "set `account:` of the endpoint"},
+		              code, "the server asks for an account");
+	if (code / 100 == 4)
+		return report(r, (struct ftps_meaning){ERR_BUSY, "FTP-BUSY", NULL}, code,
+		              "the server does not take the login now");
+	return report(r,
+	              (struct ftps_meaning){ERR_AUTH, "FTP-LOGIN-REFUSED",
+	                                    "check `user:` and the password with the partner"},
+	              code, "the server refuses the login");
+}
+
+static bool is_verb(const struct exchange *x, const char *verb)
+{
+	return x && strcmp(x->verb, verb) == 0;
+}
+
+static int refused(const struct report *r)
+{
+	int code = r->last->code;
+
+	if (is_verb(r->last, "AUTH"))
+		return report(r,
+		              (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED",
+		                                    "nothing was sent in clear text; the partner "
+		                                    "must allow TLS, or the port wants "
+		                                    "tls.mode: implicit"},
+		              code, "the server refuses to encrypt (AUTH TLS)");
+	if (is_verb(r->last, "PROT") || is_verb(r->last, "PBSZ"))
+		return report(r,
+		              (struct ftps_meaning){ERR_TRUST, "TLS-PROT-REFUSED",
+		                                    "the partner must allow PROT P"},
+		              code, "the server refuses to encrypt the data connection");
+	if (!r->last->verb[0] || is_verb(r->last, "USER") || is_verb(r->last, "PASS") ||
+	    is_verb(r->last, "ACCT"))
+		return login_refused(r, code);
+	if (code == 425 || code == 426 || code == 522)
+		return data_refused(r, code);
+	return report(r, ftps_reply_meaning(code, r->d->words), code, "the server refuses");
+}
+
+/* ---- a step that did not come ---------------------------------------------------------------- */
+
+static const struct {
+	const char *code, *cure;
+} late[] = {
+        [STEP_CONNECT] = {"NET-TIMEOUT", "a firewall may drop it, or the host is down"},
+        [STEP_GREETING] = {"FTP-GREETING-TIMEOUT",
+                           "a port that waits for TLS at once wants tls.mode: implicit, usually "
+                           "port 990"},
+        [STEP_TLS] = {"TLS-TIMEOUT", NULL},
+        [STEP_LOGIN] = {"FTP-LOGIN-TIMEOUT", NULL},
+        [STEP_REPLY] = {"FTP-TIMEOUT", NULL},
+        [STEP_OPEN_DATA] = {"FTP-DATA-TIMEOUT",
+                            "a firewall may drop connections to the server's passive ports: the "
+                            "partner must open them"},
+        [STEP_DATA] = {"FTP-STALLED", NULL},
+        [STEP_FINAL] = {"FTP-NO-CONFIRMATION",
+                        "raise timeouts.stall if the server works on the file after it has it"},
+};
+
+static int too_late(const struct report *r)
+{
+	static const struct {
+		const char *words, *setting;
+	} steps[] = {
+#define STEP_ROW(name, words, setting) {words, setting},
+	        CURL_STEPS(STEP_ROW)
+#undef STEP_ROW
+	};
+	enum curl_step step = curl_loop_step(r->s->loop);
+	char sentence[512], command[SHOWN_ROOM];
+
+	escape(r->d->command, strlen(r->d->command), command, sizeof(command));
+	(void)snprintf(sentence, sizeof(sentence),
+	               "timed out after %.1f s (timeouts.%s) waiting for %s%s%s",
+	               (double)r->job->waited_ms / 1000, steps[step].setting, steps[step].words,
+	               command[0] ? ", after " : "", command);
+	return report(r, (struct ftps_meaning){ERR_NETWORK, late[step].code, late[step].cure},
+	              CURLE_OPERATION_TIMEDOUT, sentence);
+}
+
+static int not_ftp(const struct report *r)
+{
+	char said[SHOWN_ROOM], sentence[SHOWN_ROOM + 64];
+	size_t n = buf_len(&r->d->said);
+	const char *text = (const char *)buf_data(&r->d->said);
+
+	if (n > 4 && memcmp(text, "SSH-", 4) == 0)
+		return report(
+		        r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-NOT-FTP", "use protocol: sftp"},
+		        0, "this is an SSH server");
+	escape(text, n, said, sizeof(said));
+	(void)snprintf(sentence, sizeof(sentence), "this is no FTP server; it begins with \"%s\"",
+	               said);
+	return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-NOT-FTP", "check host and port"},
+	              0, sentence);
+}
+
+static int endless_reply(const struct report *r)
+{
+	return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY-FLOOD", NULL},
+	              (int)r->job->rc, "the server's answer does not end");
+}
+
+static int was_cut(const struct report *r)
+{
+	switch (r->job->cut) {
+	case CUT_TIMEOUT:
+		return too_late(r);
+	case CUT_FLOOD:
+		return endless_reply(r);
+	case CUT_NOT_FTP:
+		return not_ftp(r);
+	default:
+		return err_set(r->e, ERR_CANCELED, "FTP-CLOSED", 0, "%s: the connection was closed",
+		               r->about->verb);
+	}
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+static struct ftps_meaning certificate_meaning(int error)
+{
+	switch (error) {
+	case X509_V_ERR_CERT_HAS_EXPIRED:
+		return (struct ftps_meaning){ERR_TRUST, "TLS-EXPIRED", "the partner must renew it"};
+	case X509_V_ERR_CERT_NOT_YET_VALID:
+		return (struct ftps_meaning){ERR_TRUST, "TLS-NOT-YET",
+		                             "check the clock of this machine"};
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return (struct ftps_meaning){ERR_TRUST, "TLS-UNKNOWN-CA",
+		                             "ask the partner for the certificate of its authority "
+		                             "and name it in tls.ca"};
+	default:
+		return (struct ftps_meaning){ERR_TRUST, "TLS-CERTIFICATE", NULL};
+	}
+}
+
+static int not_trusted(const struct report *r)
+{
+	const struct tls_evidence *seen = &r->s->tls.evidence;
+	char subject[160], issuer[160], names[160], sentence[640];
+
+	escape(seen->subject, strlen(seen->subject), subject, sizeof(subject));
+	escape(seen->issuer, strlen(seen->issuer), issuer, sizeof(issuer));
+	escape(seen->names, strlen(seen->names), names, sizeof(names));
+	if (seen->error) {
+		(void)snprintf(
+		        sentence, sizeof(sentence),
+		        "the server's certificate is not trusted: %s (%s, issued by %s, valid "
+		        "%s to %s)",
+		        X509_verify_cert_error_string(seen->error), subject, issuer,
+		        seen->not_before, seen->not_after);
+		return report(r, certificate_meaning(seen->error), seen->error, sentence);
+	}
+	(void)snprintf(sentence, sizeof(sentence),
+	               "the server's certificate is for another host than %s: %s (%s)",
+	               r->s->endpoint->host, names[0] ? names : "it has no name", subject);
+	return report(r,
+	              (struct ftps_meaning){ERR_TRUST, "TLS-NAME",
+	                                    "use the name in the certificate as host:"},
+	              (int)r->job->rc, sentence);
+}
+
+static int no_handshake(const struct report *r)
+{
+	char words[SHOWN_ROOM], sentence[SHOWN_ROOM + 80];
+	bool is_plain = holds(r->job->words, "wrong version number") ||
+	                holds(r->job->words, "packet length too long") ||
+	                holds(r->job->words, "record layer failure");
+
+	if (is_plain && r->s->endpoint->tls.mode == TLS_IMPLICIT && !r->d->has_greeting)
+		return report(
+		        r,
+		        (struct ftps_meaning){ERR_TRUST, "TLS-NOT-TLS", "use tls.mode: explicit"},
+		        (int)r->job->rc,
+		        "the server speaks plain text on a port that should "
+		        "speak TLS at once");
+	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
+	(void)snprintf(sentence, sizeof(sentence), "the TLS handshake fails: %s", words);
+	return report(r, (struct ftps_meaning){ERR_NETWORK, "TLS-HANDSHAKE", NULL}, (int)r->job->rc,
+	              sentence);
+}
+
+/* ---- everything else --------------------------------------------------------------------------
+ */
+
+static bool has_begun_data(const struct report *r)
+{
+	return dialogue_reply_to(r->d, "EPSV") || dialogue_reply_to(r->d, "PASV") ||
+	       dialogue_reply_to(r->d, "EPRT") || dialogue_reply_to(r->d, "PORT");
+}
+
+static int not_connected(const struct report *r)
+{
+	if (has_begun_data(r))
+		return report(r,
+		              (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-REFUSED",
+		                                    "the partner must open its passive ports"},
+		              (int)r->job->rc,
+		              "the server's passive port refuses the data connection");
+	if (r->d->has_greeting)
+		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
+		              (int)r->job->rc, "the server has closed the idle connection");
+	return report(r,
+	              (struct ftps_meaning){ERR_NETWORK, "NET-REFUSED",
+	                                    "check host and port, and that the server runs"},
+	              (int)r->job->rc, r->job->words[0] ? r->job->words : "cannot connect");
+}
+
+static int lost(const struct report *r)
+{
+	char words[SHOWN_ROOM];
+
+	if (holds(r->job->words, "too large response")) /* libcurl's own limit, for one line */
+		return endless_reply(r);
+	if (holds(r->job->words, "unexpected eof") && has_begun_data(r))
+		return report(r, (struct ftps_meaning){ERR_NETWORK, "TLS-TRUNCATED", NULL},
+		              (int)r->job->rc,
+		              "the data ended without TLS's end mark: it may have been cut off");
+	if (!r->job->words[0] || holds(r->job->words, "response reading failed"))
+		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
+		              (int)r->job->rc, "the server has closed the connection");
+	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
+	return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL}, (int)r->job->rc,
+	              words);
+}
+
+static int by_result(const struct report *r)
+{
+	char words[CURL_ERROR_SIZE + 8], sentence[CURL_ERROR_SIZE + 96];
+
+	switch (r->job->rc) {
+	case CURLE_COULDNT_CONNECT:
+		return not_connected(r);
+	case CURLE_SSL_CONNECT_ERROR:
+		return no_handshake(r);
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+		return not_trusted(r);
+	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+		return report(r,
+		              (struct ftps_meaning){ERR_TRUST, "TLS-PIN",
+		                                    "verify the new key with the partner, then "
+		                                    "change tls.pins"},
+		              (int)r->job->rc,
+		              "the server's public key is not the one in tls.pins");
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_CACERT_BADFILE:
+		escape(r->job->words, strlen(r->job->words), words, sizeof(words));
+		(void)snprintf(sentence, sizeof(sentence), "our TLS settings cannot be used: %s",
+		               words);
+		return report(r, (struct ftps_meaning){ERR_CONFIG, "TLS-OWN-CERTIFICATE", NULL},
+		              (int)r->job->rc, sentence);
+	case CURLE_USE_SSL_FAILED:
+		return report(r, (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED", NULL},
+		              (int)r->job->rc, "the server refuses to encrypt");
+	case CURLE_FTP_WEIRD_PASV_REPLY:
+	case CURLE_FTP_WEIRD_227_FORMAT:
+	case CURLE_FTP_CANT_GET_HOST:
+		return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-PASV-REPLY", NULL},
+		              (int)r->job->rc, "the answer to EPSV or PASV names no usable port");
+	case CURLE_WEIRD_SERVER_REPLY:
+		return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY", NULL},
+		              (int)r->job->rc, "the server's answer is not one of FTP");
+	case CURLE_RECV_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_GOT_NOTHING:
+	case CURLE_PARTIAL_FILE:
+		return lost(r);
+	default:
+		escape(r->job->words, strlen(r->job->words), words, sizeof(words));
+		(void)snprintf(sentence, sizeof(sentence), "%s (libcurl %d)",
+		               words[0] ? words : curl_easy_strerror(r->job->rc), (int)r->job->rc);
+		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-FAILED", NULL},
+		              (int)r->job->rc, sentence);
+	}
+}
+
+/* TLS's own results come after a friendly 234 and before the next command. */
+static bool is_about_tls(CURLcode rc)
+{
+	return rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_PINNEDPUBKEYNOTMATCH ||
+	       rc == CURLE_SSL_CERTPROBLEM || rc == CURLE_SSL_CIPHER ||
+	       rc == CURLE_SSL_CACERT_BADFILE || rc == CURLE_SSL_ISSUER_ERROR;
+}
+
+/* The port EPSV named could not be reached, and then the server did not know PASV. (Other refusals
+ * there are the late answer to a transfer.) */
+static bool has_no_second_way(const struct report *r)
+{
+	const struct exchange *epsv = dialogue_reply_to(r->d, "EPSV");
+
+	return is_verb(r->last, "PASV") && r->last->code >= 500 && r->last->code <= 504 && epsv &&
+	       epsv->code == 229;
+}
+
+int ftps_err(const struct ftp_session *s, const struct curl_job *job,
+             const struct ftps_context *about, struct err *e)
+{
+	struct report r = {s, job, about, curl_loop_dialogue(s->loop), NULL, e};
+
+	r.last = dialogue_last(r.d);
+	if (job->cut != CUT_NONE)
+		return was_cut(&r);
+	if (has_no_second_way(&r))
+		return not_connected(&r);
+	if (is_about_tls(job->rc))
+		return by_result(&r);
+	if (r.last && (r.last->code >= 400 || r.last->code == 332))
+		return refused(&r);
+	return by_result(&r);
+}

@@ -1,0 +1,221 @@
+#include <string.h>
+
+#include "adapters/ftps/files.h"
+#include "adapters/ftps/path.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
+
+/* ---- get ------------------------------------------------------------------------------------- */
+
+struct get {
+	struct ftp_session *session;
+	const char *path;
+	const struct get_options *o;
+	uint64_t total;
+};
+
+static int wrong_size(const struct get *g, const char *code, const char *what, struct err *e)
+{
+	struct escaped tmp;
+
+	return err_set(e, ERR_INTEGRITY, code, 0, "read %s: %s the %llu bytes that were listed",
+	               escape_name(g->path, &tmp), what, (unsigned long long)g->o->expect_size);
+}
+
+static int check_longer(const struct get *g, uint64_t total, struct err *e)
+{
+	struct escaped tmp;
+
+	if (g->o->expect_size != SIZE_UNKNOWN && total > g->o->expect_size)
+		return wrong_size(g, "DATA-LONG", "the file is longer than", e);
+	if (total > g->o->max_size)
+		return err_set(e, ERR_POLICY, "FILE-TOO-LARGE", 0,
+		               "read %s: the file is larger than the %llu bytes the route allows",
+		               escape_name(g->path, &tmp), (unsigned long long)g->o->max_size);
+	return 0;
+}
+
+static int on_bytes(void *arg, const void *data, size_t n, struct err *e)
+{
+	struct get *g = arg;
+	int r = check_longer(g, g->total + n, e);
+
+	if (r == 0)
+		r = g->o->sink.write(g->o->sink.arg, data, n, e);
+	if (r == 0)
+		g->total += n;
+	return r;
+}
+
+static int receive(struct get *g, struct err *e)
+{
+	_cleanup_free_ char *there = ftp_path(g->session, g->path, e);
+	_cleanup_free_ char *url = NULL;
+	struct curl_job job = {
+	        .label = "data of a file",
+	        .kind = CURL_RECEIVE,
+	        .sink = {on_bytes, g},
+	};
+
+	if (!there)
+		return e->kind;
+	job.url = url = ftp_path_url(g->session, there, PATH_IS_FILE);
+	return ftp_session_run(g->session, &job, "read", g->path, e);
+}
+
+/* libcurl demands this as well; that it does is not ours to rely on (F10). */
+static int check_confirmed(struct ftp_session *s, const char *verb, const char *path, struct err *e)
+{
+	struct ftp_reply r = ftp_session_reply(s, verb);
+	struct escaped tmp;
+
+	if (r.code == 226 || r.code == 250)
+		return 0;
+	return err_set(e, ERR_INTEGRITY, "FTP-NO-CONFIRMATION", r.code,
+	               "%s %s: the server has not confirmed that all was transferred", verb,
+	               escape_name(path, &tmp));
+}
+
+static int check_unchanged(const struct get *g, struct err *e)
+{
+	struct escaped tmp;
+	struct entry now;
+	int r = ftp_stat(g->session, g->path, &now, e);
+
+	if (r < 0)
+		return err_wrap(e, "after reading it");
+	if (now.size == SIZE_UNKNOWN && g->o->expect_size == SIZE_UNKNOWN)
+		return err_set(e, ERR_INTEGRITY, "DATA-SIZE-UNKNOWN", 0,
+		               "read %s: the server does not tell the size, so nothing proves that "
+		               "all has arrived",
+		               escape_name(g->path, &tmp));
+	if ((now.size != SIZE_UNKNOWN && now.size != g->total) ||
+	    (g->o->expect_mtime_ms != MTIME_UNKNOWN && now.mtime_ms != MTIME_UNKNOWN &&
+	     now.mtime_ms != g->o->expect_mtime_ms))
+		return err_set(
+		        e, ERR_INTEGRITY, "DATA-CHANGED", 0,
+		        "read %s: the file changed meanwhile: %llu bytes of time %lld now, %llu of "
+		        "time %lld were expected",
+		        escape_name(g->path, &tmp), (unsigned long long)now.size,
+		        (long long)now.mtime_ms / 1000, (unsigned long long)g->total,
+		        (long long)g->o->expect_mtime_ms / 1000);
+	return 0;
+}
+
+int ftp_get(struct ftp_session *s, const char *path, const struct get_options *o, struct err *e)
+{
+	struct get g = {s, path, o, 0};
+	bool wants_stat = o->expect_mtime_ms != MTIME_UNKNOWN || o->expect_size == SIZE_UNKNOWN;
+	int r = 0;
+
+	if (o->expect_size != SIZE_UNKNOWN && o->expect_size > o->max_size)
+		r = check_longer(&g, o->expect_size, e);
+	if (r == 0)
+		r = receive(&g, e);
+	if (r == 0)
+		r = check_confirmed(s, "RETR", path, e);
+	if (r == 0 && o->expect_size != SIZE_UNKNOWN && g.total < o->expect_size)
+		r = wrong_size(&g, "DATA-SHORT", "the file ends before", e);
+	if (r == 0 && wants_stat)
+		r = check_unchanged(&g, e);
+	return r;
+}
+
+/* ---- put ------------------------------------------------------------------------------------- */
+
+static int send_file(struct ftp_session *s, const char *path, const char *there,
+                     const struct put_options *o, struct err *e)
+{
+	_cleanup_free_ char *url = ftp_path_url(s, there, PATH_IS_FILE);
+	struct curl_job job = {
+	        .label = "the server to take a file",
+	        .kind = CURL_SEND,
+	        .url = url,
+	        .source = o->source,
+	};
+	int r = ftp_session_run(s, &job, "write", path, e);
+
+	if (r == 0)
+		r = check_confirmed(s, "STOR", path, e);
+	return r;
+}
+
+/* SIZE where there is one, else what MLST or the listing says; unknown is no error. */
+static int ask_size(struct ftp_session *s, const char *path, const char *there, uint64_t *size,
+                    struct err *e)
+{
+	struct entry now;
+	int r = 1;
+
+	if (s->features.size)
+		r = ftp_ask_size(s, there, size, e);
+	if (r == 0 || r == ERR_NETWORK || r == ERR_CANCELED || r == ERR_PROTOCOL)
+		return r;
+	r = ftp_stat(s, path, &now, e);
+	*size = r == 0 ? now.size : SIZE_UNKNOWN;
+	return r == ERR_OBJECT ? 0 : r; /* a directory one may only write into */
+}
+
+static int verify(struct ftp_session *s, const char *path, const char *there, uint64_t sent,
+                  struct err *e)
+{
+	struct escaped tmp;
+	uint64_t size;
+	int r = ask_size(s, path, there, &size, e);
+
+	if (r < 0)
+		return r;
+	if (size == SIZE_UNKNOWN)
+		return VERIFIED_CLOSED;
+	if (size == sent)
+		return VERIFIED_SIZE;
+	return err_set(e, ERR_INTEGRITY, size < sent ? "DATA-SHORT" : "DATA-LONG", 0,
+	               "write %s: the server holds %llu bytes, %llu were sent",
+	               escape_name(path, &tmp), (unsigned long long)size, (unsigned long long)sent);
+}
+
+static int run_commands(struct ftp_session *s, const char *const *commands, size_t count,
+                        struct err *e)
+{
+	if (count == 0)
+		return 0;
+	return ftp_session_commands(s, "the endpoint's own commands", NULL, commands, count, e);
+}
+
+static int set_mode(struct ftp_session *s, const char *path, const char *there, int mode,
+                    struct err *e)
+{
+	_cleanup_free_ char *chmod =
+	        mem_printf("SITE CHMOD %03o %s", (unsigned)mode & 07777, there);
+	const char *commands[] = {chmod};
+
+	if (ftp_session_commands(s, "set mode of", path, commands, 1, e) < 0)
+		return e->kind == ERR_OBJECT ? err_wrap(e, "remove mode: from the destination if "
+		                                           "the server does not let it be set")
+		                             : e->kind;
+	return 0;
+}
+
+int ftp_put(struct ftp_session *s, const char *path, const struct put_options *o,
+            enum verification *level, struct err *e)
+{
+	const struct ftp_commands *own = &s->endpoint->ftp.commands;
+	_cleanup_free_ char *there = ftp_path(s, path, e);
+	int reached = 0, r;
+
+	if (!there)
+		return e->kind;
+	r = run_commands(s, own->before_put, own->before_put_count, e);
+	if (r == 0)
+		r = send_file(s, path, there, o, e);
+	if (r == 0)
+		r = reached = verify(s, path, there, o->source.size, e);
+	if (r >= 0 && o->mode >= 0)
+		r = set_mode(s, path, there, o->mode, e);
+	if (r >= 0)
+		r = run_commands(s, own->after_put, own->after_put_count, e);
+	if (r < 0)
+		return r;
+	*level = (enum verification)reached;
+	return 0;
+}
