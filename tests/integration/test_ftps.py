@@ -1,0 +1,150 @@
+"""Routes over FTPS and FTP: files both ways between ferryd and real servers, and between protocols."""
+import os
+
+import pytest
+
+from lib.fixtures import sftp_endpoint
+from lib.files import Ledger, content, drop, litter, visible
+from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.wait import wait_for
+
+SERVERS = {"proftpd": Proftpd, "vsftpd": Vsftpd}
+SIZES = [0, 1, 4096, 65537, 300000, 3_000_001]
+
+
+@pytest.fixture(params=[(name, tls) for name in SERVERS for tls in ("explicit", "implicit", None)],
+                ids=lambda p: f"{p[0]}-{p[1] or 'plain'}")
+def server(request, place):
+    """A real server that runs: every product, every way to encrypt."""
+    name, tls = request.param
+    if name == "vsftpd" and (os.geteuid() != 0 or not find_vsftpd()):
+        pytest.skip("vsftpd needs root, and its package")
+    running = SERVERS[name](place / "server", tls=tls).start()
+    yield running
+    running.stop()
+
+
+def folder_of(server, name):
+    """(where it lies here, its path at the server)"""
+    here = server.home / name
+    here.mkdir()
+    owner = server.home.stat()
+    os.chown(here, owner.st_uid, owner.st_gid)
+    return here, f"{server.path}/{name}"
+
+
+def fill(ledger, directory):
+    for number, size in enumerate(SIZES):
+        ledger.produce(directory, f"Grüße {size}.bin", content(number, size))
+
+
+def owned(directory):
+    """What the server may also remove."""
+    owner = directory.stat()
+    for entry in os.scandir(directory):
+        os.chown(entry.path, owner.st_uid, owner.st_gid)
+
+
+def wait_done(ferryd, count):
+    wait_for(lambda: [j["state"] for j in ferryd.jobs()] == ["done"] * count, f"{count} jobs done", 60)
+
+
+def test_ftps__fetches_and_removes(ferryd, server, place):
+    source, path = folder_of(server, "out")
+    destination, ledger = place / "in", Ledger()
+    destination.mkdir()
+    ferryd.endpoints["bank"] = server.endpoint()
+    ferryd.routes["in"] = {"from": {"endpoint": "bank", "path": path, "poll": "200ms",
+                                    "ready": {"stable_for": "0s"}, "after": "delete"},
+                           "to": [{"path": str(destination)}]}
+    fill(ledger, source)
+    owned(source)
+    ferryd.start()
+    wait_done(ferryd, len(SIZES))
+    ledger.check(destination, "destination")
+    assert visible(source) == [] and litter(destination) == []
+
+
+def test_ftps__pushes_under_a_temporary_name(ferryd, server, place):
+    source, ledger = place / "drop", Ledger()
+    source.mkdir()
+    destination, path = folder_of(server, "inbox")
+    ferryd.endpoints["bank"] = server.endpoint()
+    ferryd.routes["out"] = {"from": {"path": str(source), "after": "delete"},
+                            "to": [{"endpoint": "bank", "path": path}]}
+    fill(ledger, source)
+    ferryd.start()
+    wait_done(ferryd, len(SIZES))
+    ledger.check(destination, "destination")
+    assert visible(source) == [] and litter(destination) == []
+
+
+def test_ftps__survives_servers_that_go_away(ferryd, place):
+    server = Proftpd(place / "server").start()
+    source, path = folder_of(server, "out")
+    destination, ledger = place / "in", Ledger()
+    destination.mkdir()
+    ferryd.endpoints["bank"] = server.endpoint()
+    ferryd.routes["in"] = {"from": {"endpoint": "bank", "path": path, "poll": "200ms",
+                                    "ready": {"stable_for": "0s"}, "after": "delete"},
+                           "to": [{"path": str(destination)}]}
+    try:
+        for number in range(60):
+            ledger.produce(source, f"f{number:03d}", content(number, 40000))
+        ferryd.start()
+        for seen in (5, 25):
+            wait_for(lambda: len(visible(destination)) >= seen, f"{seen} files", 60)
+            server.kill()
+            server.start()
+        wait_for(lambda: len(visible(destination)) == 60 and visible(source) == [], "all files", 90)
+        ledger.check(destination, "destination")
+        assert litter(destination) == []
+    finally:
+        server.stop()
+
+
+def test_ftps__carries_between_protocols(ferryd, partner, place):
+    server = Proftpd(place / "server").start()
+    try:
+        ledgers = {"there": Ledger(), "back": Ledger()}
+        sftp_out, sftp_in = partner.home / "out", partner.home / "in"
+        sftp_out.mkdir()
+        sftp_in.mkdir()
+        (ftp_out, out_path), (ftp_in, in_path) = folder_of(server, "out"), folder_of(server, "in")
+        ferryd.endpoints["partner"] = sftp_endpoint(partner)
+        ferryd.endpoints["bank"] = server.endpoint()
+        ready = {"poll": "200ms", "ready": {"stable_for": "0s"}, "after": "delete"}
+        ferryd.routes["there"] = {"from": {"endpoint": "partner", "path": str(sftp_out), **ready},
+                                  "to": [{"endpoint": "bank", "path": in_path}]}
+        ferryd.routes["back"] = {"from": {"endpoint": "bank", "path": out_path, **ready},
+                                 "to": [{"endpoint": "partner", "path": str(sftp_in)}]}
+        fill(ledgers["there"], sftp_out)
+        fill(ledgers["back"], ftp_out)
+        ferryd.start()
+        wait_done(ferryd, 2 * len(SIZES))
+        ledgers["there"].check(ftp_in, "FTPS destination")
+        ledgers["back"].check(sftp_in, "SFTP destination")
+        assert visible(sftp_out) == visible(ftp_out) == []
+    finally:
+        server.stop()
+
+
+def test_ftps__the_trace_shows_every_command_and_no_password(ferryd, place):
+    server = Proftpd(place / "server").start()
+    try:
+        source, path = folder_of(server, "out")
+        (place / "in").mkdir()
+        ferryd.endpoints["bank"] = server.endpoint(trace={"when": "always"})
+        ferryd.routes["in"] = {"from": {"endpoint": "bank", "path": path, "poll": "200ms",
+                                        "ready": {"stable_for": "0s"}, "after": "delete"},
+                               "to": [{"path": str(place / "in")}]}
+        drop(source, "a", b"abc")
+        ferryd.start()
+        wait_done(ferryd, 1)
+        ferryd.stop()
+        text = "".join(f.read_text() for f in (ferryd.traces / "bank").glob("*.trace*"))
+        for words in ("> AUTH TLS", "> PASS ***", f"> RETR {path}/a", "< 226", f"> DELE {path}/a", " ms)"):
+            assert words in text, words
+        assert server.password not in text
+    finally:
+        server.stop()

@@ -1,0 +1,316 @@
+#!/usr/bin/python3
+"""An FTP(S) server that behaves as its mode says; one file "a.txt" of 100,000 bytes, one listing.
+
+    server = EvilFtp("late-226", authority); server.port; server.commands   # what it was told
+
+Usage on its own: evil_ftp.py MODE FOLDER; prints its port and serves until standard input ends.
+"""
+import os
+import socket
+import ssl
+import sys
+import threading
+from pathlib import Path
+
+CONTENT = b"A" * 100000
+MLSD = b"type=file;size=100000;modify=20240131120000; a.txt\r\n"
+
+# name: what it does. "tls" before the dash: FTPS, explicit.
+MODES = {
+    "good": "nothing wrong",
+    "tls_good": "nothing wrong",
+    "silence": "connects and says nothing",
+    "ssh": "is an SSH server",
+    "http": "is a web server",
+    "hangup": "closes at once",
+    "greet_421": "too many users, in the greeting",
+    "user_530": "refuses the user",
+    "pass_530": "refuses the password",
+    "pass_421": "too many users, after the password",
+    "pass_silence": "never answers the password",
+    "endless_line": "a greeting line without an end",
+    "endless_reply": "a hundred thousand lines for FEAT",
+    "feat_hangup": "closes at FEAT",
+    "pasv_garbage": "EPSV and PASV answered with words",
+    "pasv_silence": "a passive port that nobody listens on",
+    "pasv_control": "a passive port that is its control port",
+    "never_150": "RETR is never answered",
+    "never_226": "all data, but no confirmation",
+    "early_226": "226 before the data",
+    "cut_data": "60,000 of 100,000 bytes, then 226",
+    "cut_426": "60,000 of 100,000 bytes, then 426",
+    "long_data": "more than was listed",
+    "stall_data": "60,000 bytes, then nothing",
+    "retr_550": "refuses RETR after the data connection is open",
+    "stor_552": "disk full after the data",
+    "list_unknown": "a listing nobody understands",
+    "list_endless": "a listing that never ends",
+    "list_crlf": "a name with a line end in it, in LIST",
+    "mlst_lies": "MLST answers without facts",
+    "idle_hangup": "closes right after the login",
+    "tls_refused": "no AUTH TLS",
+    "tls_prot": "no PROT P",
+    "tls_silence": "AUTH TLS, then no handshake",
+    "tls_expired": "an expired certificate",
+    "tls_early": "a certificate that is not valid yet",
+    "tls_name": "a certificate for another host",
+    "tls_stranger": "a certificate of another authority",
+    "tls_self": "a certificate of its own",
+    "tls_cut": "60,000 bytes and the end without close_notify, then 226",
+    "tls_list_cut": "half a listing without close_notify, then 226",
+}
+
+
+class EvilFtp:
+    def __init__(self, mode, authority):
+        self.mode = mode
+        self.is_tls = mode.startswith("tls_")
+        self.commands = []
+        self.context = self.make_context(authority) if self.is_tls else None
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def make_context(self, authority):
+        from lib.ftpd import Authority
+        name = self.mode[4:]
+        if name == "stranger":
+            authority = Authority(authority.folder / "stranger", "Stranger")
+        more = {"expired": {"first_day": -20, "last_day": -3}, "early": {"first_day": 3},
+                "name": {"names": ["elsewhere.example"]}}.get(name, {})
+        certificate, key = authority.issue(self.mode, **more)
+        if name == "self":
+            other = Authority(authority.folder / "self", "127.0.0.1")
+            certificate, key = other.issue("self")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate, key)
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
+    def run(self):
+        while True:
+            connection, _ = self.listener.accept()
+            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
+
+    def serve(self, connection):
+        try:
+            Session(self, connection).serve()
+        except OSError:
+            pass
+        finally:
+            connection.close()
+
+
+class Session:
+    def __init__(self, server, connection):
+        self.server, self.mode, self.connection = server, server.mode, connection
+        self.file = connection.makefile("rb")
+        self.data = None
+        self.protects = False
+
+    def say(self, text):
+        self.connection.sendall(text.encode("latin-1") + b"\r\n")
+
+    def hold(self):
+        while self.connection.recv(4096):
+            pass
+
+    # ---- control ----
+
+    def serve(self):
+        if not self.greet():
+            return
+        while line := self.file.readline(70000):
+            line = line.decode("latin-1").rstrip("\r\n")
+            self.server.commands.append(line)
+            verb, _, argument = line.partition(" ")
+            if self.answer(verb.upper(), argument) is False:
+                return
+
+    def greet(self):
+        if self.mode == "silence":
+            self.hold()
+        elif self.mode == "ssh":
+            self.say("SSH-2.0-OpenSSH_9.2p1")
+            self.hold()
+        elif self.mode == "http":
+            self.say("HTTP/1.1 400 Bad Request")
+        elif self.mode == "greet_421":
+            self.say("421 There are too many connected users, please try later.")
+        elif self.mode == "endless_line":
+            while True:
+                self.connection.sendall(b"220-" + b"x" * 60000)
+        elif self.mode != "hangup":
+            self.say("220 ready")
+            return True
+        return False
+
+    def answer(self, verb, argument):
+        method = getattr(self, "on_" + verb.lower(), None)
+        if method:
+            return method(argument)
+        return self.say("500 what?")
+
+    def on_auth(self, _):
+        if not self.server.is_tls or self.mode == "tls_refused":
+            return self.say("534 no TLS here")
+        self.say("234 go ahead")
+        if self.mode == "tls_silence":
+            self.hold()
+        self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        self.file = self.connection.makefile("rb")
+        return None
+
+    def on_user(self, _):
+        self.say("530 no such user" if self.mode == "user_530" else "331 password?")
+
+    def on_pass(self, _):
+        if self.mode == "pass_530":
+            return self.say("530 Login incorrect.")
+        if self.mode == "pass_421":
+            self.say("421 too many connections from your address")
+            return False
+        if self.mode == "pass_silence":
+            self.hold()
+        return self.say("230 in")
+
+    def on_pbsz(self, _):
+        self.say("200 ok")
+
+    def on_prot(self, argument):
+        if self.mode == "tls_prot":
+            return self.say("534 clear only")
+        self.protects = argument == "P"
+        return self.say("200 ok")
+
+    def on_pwd(self, _):
+        self.say('257 "/" is it')
+
+    def on_syst(self, _):
+        self.say("215 UNIX Type: L8")
+
+    def on_feat(self, _):
+        if self.mode == "feat_hangup":
+            return False
+        if self.mode == "endless_reply":
+            self.connection.sendall(b"".join(b"211-line %d\r\n" % i for i in range(100000)))
+        mlst = "" if self.mode in ("list_crlf", "list_unknown") else " MLST type*;size*;modify*;\r\n"
+        self.say("211-Features:\r\n" + mlst + " SIZE\r\n MDTM\r\n211 End")
+        return self.mode != "idle_hangup"
+
+    def on_type(self, _):
+        self.say("200 ok")
+
+    def on_noop(self, _):
+        self.say("200 ok")
+
+    def on_cwd(self, _):
+        self.say("250 ok")
+
+    def on_size(self, argument):
+        self.say("213 100000" if argument.endswith("a.txt") else "550 No such file")
+
+    def on_mdtm(self, argument):
+        self.say("213 20240131120000" if argument.endswith("a.txt") else "550 No such file")
+
+    def on_mlst(self, argument):
+        if self.mode == "mlst_lies":
+            self.say("250-It is\r\n250 a file")
+        elif argument.endswith("a.txt"):
+            self.say("250-Begin\r\n type=file;size=100000;modify=20240131120000; /a.txt\r\n250 End")
+        else:
+            self.say("550 No such file or directory")
+
+    def on_quit(self, _):
+        self.say("221 bye")
+        return False
+
+    # ---- data ----
+
+    def on_epsv(self, _):
+        if self.mode == "pasv_garbage":
+            return self.say("229 come in (|||9999999|)")
+        if self.mode == "pasv_control":
+            return self.say(f"229 ok (|||{self.server.port}|)")
+        self.data = socket.create_server(("127.0.0.1", 0))
+        port = self.data.getsockname()[1]
+        if self.mode == "pasv_silence":
+            self.data.close()
+        return self.say(f"229 ok (|||{port}|)")
+
+    def on_pasv(self, _):
+        if self.mode == "pasv_garbage":
+            return self.say("227 come in (999,1,2,3,4,5)")
+        return self.say("500 no")
+
+    def accept(self):
+        connection, _ = self.data.accept()
+        self.data.close()
+        if self.protects:
+            connection = self.server.context.wrap_socket(connection, server_side=True)
+        return connection
+
+    def end(self, connection):
+        if not self.protects:
+            connection.close()
+        elif self.mode in ("tls_cut", "tls_list_cut"):
+            os.close(connection.detach())
+        else:
+            try:
+                connection.unwrap()
+            except (OSError, ssl.SSLError):
+                pass
+            connection.close()
+
+    def transfer(self, content, last="226 done"):
+        self.say("150 here it comes")
+        connection = self.accept()
+        if self.mode == "early_226":
+            self.say("226 done")
+        connection.sendall(content)
+        if self.mode == "stall_data":
+            self.hold()
+        while self.mode == "list_endless":
+            connection.sendall(b"".join(b"type=file;size=1;modify=20240131120000; f%d\r\n" % i
+                                        for i in range(1000)))
+        self.end(connection)
+        if self.mode == "never_226":
+            self.hold()
+        if self.mode != "early_226":
+            self.say(last)
+
+    def on_retr(self, _):
+        if self.mode == "never_150":
+            self.hold()
+        if self.mode == "retr_550":
+            return self.say("550 a.txt: Permission denied")
+        cut = self.mode in ("cut_data", "cut_426", "stall_data", "tls_cut")
+        content = CONTENT[:60000] if cut else CONTENT + (b"more" if self.mode == "long_data" else b"")
+        return self.transfer(content, "426 broken" if self.mode == "cut_426" else "226 done")
+
+    def on_mlsd(self, _):
+        self.transfer(MLSD[:20] if self.mode == "tls_list_cut" else MLSD)
+
+    def on_list(self, _):
+        unknown = b"A0001 <a.txt> 100 kilobytes, last week\r\n"
+        names = b"-rw-r--r-- 1 u g 5 Jan 31 2024 a\rDELE b\r\n"
+        self.transfer(unknown if self.mode == "list_unknown" else names)
+
+    def on_stor(self, _):
+        self.say("150 give it to me")
+        connection = self.accept()
+        while connection.recv(65536):
+            pass
+        self.end(connection)
+        self.say("552 Disk full" if self.mode == "stor_552" else "226 done")
+
+
+def main():
+    sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+    from lib.ftpd import Authority
+    print(EvilFtp(sys.argv[1], Authority(sys.argv[2])).port, flush=True)
+    sys.stdin.read()
+
+
+if __name__ == "__main__":
+    main()

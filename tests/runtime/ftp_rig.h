@@ -1,0 +1,238 @@
+/*
+ * FTP servers for the tests of this room: tests/lib/ftp_peers.py, started once a program.
+ *
+ *	ftp_peers_start("proftpd vsftpd");	// in main, before anything else
+ *	partner_of(&p, "proftpd_explicit");	// an endpoint for it
+ *	struct connection *c = opens(&p);
+ *	...
+ *	ftp_peers_stop();
+ */
+#pragma once
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "adapters/adapter.h"
+#include "config/config.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/runtime/work.h"
+#include "tests/runtime/rig.h"
+
+struct ftp_peer {
+	char name[32], path[256], home[256], ca[256];
+	int port;
+};
+
+static struct {
+	pid_t pid;
+	FILE *to, *from;
+	char folder[64];
+	struct ftp_peer all[80];
+	int count;
+} ftp_peers;
+
+static void ftp_peers_exec(const char *groups, const int *to, const int *from)
+{
+	char *argv[16] = {mem_dup("/usr/bin/python3"), mem_dup("-W"), mem_dup("ignore"),
+	                  mem_dup(SOURCE_DIR "/tests/lib/ftp_peers.py"), ftp_peers.folder};
+	char *list = mem_dup(groups), *save = NULL;
+	int argc = 5;
+
+	for (char *g = strtok_r(list, " ", &save); g; g = strtok_r(NULL, " ", &save))
+		argv[argc++] = g;
+	check(dup2(to[0], 0) == 0 && dup2(from[1], 1) == 1);
+	execv(argv[0], argv);
+	_exit(127);
+}
+
+static inline int ftp_peers_start(const char *groups)
+{
+	int to[2], from[2];
+	char line[1024] = "";
+
+	log_setup(LOG_LEVEL_ERROR, 0);
+	(void)snprintf(ftp_peers.folder, sizeof(ftp_peers.folder), "/tmp/ferryd-ftp-XXXXXX");
+	check(mkdtemp(ftp_peers.folder) && chmod(ftp_peers.folder, 0755) == 0);
+	check(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
+	ftp_peers.pid = fork();
+	check(ftp_peers.pid >= 0);
+	if (ftp_peers.pid == 0)
+		ftp_peers_exec(groups, to, from);
+	(void)close(to[0]);
+	(void)close(from[1]);
+	ftp_peers.to = fdopen(to[1], "w");
+	ftp_peers.from = fdopen(from[0], "r");
+	while (fgets(line, sizeof(line), ftp_peers.from) && strncmp(line, "READY", 5) != 0) {
+		struct ftp_peer *p = &ftp_peers.all[ftp_peers.count++];
+
+		check(sscanf(line, "%31s %d %255s %255s %255s", p->name, &p->port, p->path, p->home,
+		             p->ca) == 5);
+	}
+	check(strncmp(line, "READY", 5) == 0);
+	return 0;
+}
+
+static inline void ftp_peers_stop(void)
+{
+	int status;
+
+	(void)fclose(ftp_peers.to);
+	(void)fclose(ftp_peers.from);
+	check(waitpid(ftp_peers.pid, &status, 0) == ftp_peers.pid);
+}
+
+static inline const struct ftp_peer *ftp_peer(const char *name)
+{
+	for (int i = 0; i < ftp_peers.count; i++)
+		if (strcmp(ftp_peers.all[i].name, name) == 0)
+			return &ftp_peers.all[i];
+	return NULL;
+}
+
+/* ---- an endpoint for a peer -------------------------------------------------------------------
+ */
+
+struct partner {
+	const struct ftp_peer *peer;
+	struct endpoint_config endpoint;
+	struct auth_method auth[1];
+	struct trace_config traces;
+};
+
+/* Times are short enough for a test that waits for one, and long enough for a slow machine. */
+static inline void partner_of(struct partner *p, const char *name)
+{
+	bool is_plain = strstr(name, "plain") || (strstr(name, "evil") && !strstr(name, "tls"));
+
+	memset(p, 0, sizeof(*p));
+	p->peer = ftp_peer(name);
+	check(p->peer);
+	p->auth[0].kind = AUTH_PASSWORD;
+	p->auth[0].password = (struct secret_ref){.kind = SECRET_VALUE, .text = "pass word"};
+	p->endpoint = (struct endpoint_config){
+	        .name = "partner",
+	        .protocol = is_plain ? PROTOCOL_FTP : PROTOCOL_FTPS,
+	        .host = "127.0.0.1",
+	        .port = p->peer->port,
+	        .user = strstr(name, "vsftpd") ? "anonymous" : "ferry",
+	        .auth = p->auth,
+	        .auth_count = 1,
+	        .tls = {.ca = p->peer->ca,
+	                .mode = strstr(name, "implicit") ? TLS_IMPLICIT : TLS_EXPLICIT,
+	                .session_reuse = true},
+	        .connections = 1,
+	        .timeouts = {.connect_ms = 10000,
+	                     .handshake_ms = 10000,
+	                     .auth_ms = 10000,
+	                     .request_ms = 10000,
+	                     .stall_ms = 10000},
+	};
+}
+
+static inline struct connection *opens(struct partner *p)
+{
+	struct connection *c;
+	struct err e;
+
+	if (adapter_ftps.connect(&p->endpoint, NULL, &c, &e) < 0) {
+		(void)fprintf(stderr, "%s: %s: %s\n", p->peer->name, e.code, e.message);
+		abort();
+	}
+	return c;
+}
+
+#define must(call, e)                                                                           \
+	do {                                                                                    \
+		if ((call) < 0) {                                                               \
+			(void)fprintf(stderr, "%s:%d: %s: %s\n", __FILE__, __LINE__, (e)->code, \
+			              (e)->message);                                            \
+			abort();                                                                \
+		}                                                                               \
+	} while (0)
+
+/* The call must fail with that code. */
+#define must_fail(call, e, want)                                                              \
+	do {                                                                                  \
+		memset(e, 0, sizeof(*(e)));                                                   \
+		if ((call) >= 0 || strcmp((e)->code, want) != 0) {                            \
+			(void)fprintf(stderr, "%s:%d: %s, not %s: %s\n", __FILE__, __LINE__,  \
+			              (e)->code ? (e)->code : "success", want, (e)->message); \
+			abort();                                                              \
+		}                                                                             \
+	} while (0)
+
+static inline const char *at(const struct partner *p, const char *name, char out[512])
+{
+	(void)snprintf(out, 512, "%s%s%s", p->peer->path,
+	               strcmp(p->peer->path, "/") == 0 ? "" : "/", name);
+	return out;
+}
+
+/* ---- content: byte i of file `seed`
+ * -------------------------------------------------------------- */
+
+struct content {
+	uint64_t seed, at, size;
+	bool is_wrong;
+};
+
+static inline unsigned char content_byte(uint64_t seed, uint64_t i)
+{
+	return (unsigned char)((i * 2654435761u + seed * 40503u) >> 7);
+}
+
+static inline int content_check(void *arg, const void *data, size_t n, struct err *e)
+{
+	struct content *c = arg;
+	const unsigned char *p = data;
+
+	(void)e;
+	for (size_t i = 0; i < n; i++)
+		c->is_wrong |= p[i] != content_byte(c->seed, c->at + i);
+	c->at += n;
+	return 0;
+}
+
+static inline int64_t content_make(void *arg, void *data, size_t room, struct err *e)
+{
+	struct content *c = arg;
+	unsigned char *p = data;
+	size_t n = c->size - c->at < room ? (size_t)(c->size - c->at) : room;
+
+	(void)e;
+	for (size_t i = 0; i < n; i++)
+		p[i] = content_byte(c->seed, c->at + i);
+	c->at += n;
+	return (int64_t)n;
+}
+
+static inline int sends(struct connection *c, const char *path, uint64_t seed, uint64_t size,
+                        struct err *e)
+{
+	struct content content = {.seed = seed, .size = size};
+	struct put_options o = {.source = {content_make, &content, size}, .mode = -1};
+	enum verification level = VERIFIED_NONE;
+	int r = adapter_ftps.put(c, path, &o, &level, e);
+
+	check(r < 0 || level == VERIFIED_SIZE);
+	return r;
+}
+
+static inline int fetches(struct connection *c, const char *path, uint64_t seed, uint64_t size,
+                          struct err *e)
+{
+	struct content content = {.seed = seed, .size = size};
+	struct get_options o = {.sink = {content_check, &content},
+	                        .expect_size = size,
+	                        .expect_mtime_ms = MTIME_UNKNOWN,
+	                        .max_size = UINT64_MAX};
+	int r = adapter_ftps.get(c, path, &o, e);
+
+	check(r < 0 || (content.at == size && !content.is_wrong));
+	return r;
+}

@@ -1,0 +1,319 @@
+/*
+ * The FTPS adapter against servers that lie, stop and refuse: each its own code, in its time.
+ */
+#include "adapters/ftps/errors.h"
+#include "tests/runtime/ftp_rig.h"
+
+enum stage { CONNECTS, LISTS, STATS, GETS, PUTS, PINGS };
+
+static const struct {
+	const char *mode;
+	enum stage stage; /* that fails */
+	enum err_kind kind;
+	const char *code;
+} rows[] = {
+        {"silence", CONNECTS, ERR_NETWORK, "FTP-GREETING-TIMEOUT"},
+        {"ssh", CONNECTS, ERR_PROTOCOL, "FTP-NOT-FTP"},
+        {"http", CONNECTS, ERR_PROTOCOL, "FTP-NOT-FTP"},
+        {"hangup", CONNECTS, ERR_NETWORK, "FTP-LOST"},
+        {"greet_421", CONNECTS, ERR_BUSY, "FTP-TOO-MANY"},
+        {"user_530", CONNECTS, ERR_AUTH, "FTP-LOGIN-REFUSED"},
+        {"pass_530", CONNECTS, ERR_AUTH, "FTP-LOGIN-REFUSED"},
+        {"pass_421", CONNECTS, ERR_BUSY, "FTP-TOO-MANY"},
+        {"pass_silence", CONNECTS, ERR_NETWORK, "FTP-LOGIN-TIMEOUT"},
+        {"endless_line", CONNECTS, ERR_PROTOCOL, "FTP-REPLY-FLOOD"},
+        {"endless_reply", CONNECTS, ERR_PROTOCOL, "FTP-REPLY-FLOOD"},
+        {"feat_hangup", CONNECTS, ERR_NETWORK, "FTP-LOST"},
+        {"tls_refused", CONNECTS, ERR_TRUST, "TLS-REFUSED"},
+        {"tls_prot", CONNECTS, ERR_TRUST, "TLS-PROT-REFUSED"},
+        {"tls_silence", CONNECTS, ERR_NETWORK, "TLS-TIMEOUT"},
+        {"tls_expired", CONNECTS, ERR_TRUST, "TLS-EXPIRED"},
+        {"tls_early", CONNECTS, ERR_TRUST, "TLS-NOT-YET"},
+        {"tls_name", CONNECTS, ERR_TRUST, "TLS-NAME"},
+        {"tls_stranger", CONNECTS, ERR_TRUST, "TLS-UNKNOWN-CA"},
+        {"tls_self", CONNECTS, ERR_TRUST, "TLS-UNKNOWN-CA"},
+        {"pasv_garbage", GETS, ERR_PROTOCOL, "FTP-PASV-REPLY"},
+        {"pasv_silence", GETS, ERR_NETWORK, "FTP-DATA-REFUSED"},
+        {"pasv_control", GETS, ERR_NETWORK, "FTP-DATA-REFUSED"},
+        {"never_150", GETS, ERR_NETWORK, "FTP-TIMEOUT"},
+        {"never_226", GETS, ERR_NETWORK, "FTP-STALLED"},
+        {"cut_data", GETS, ERR_INTEGRITY, "DATA-SHORT"},
+        {"cut_426", GETS, ERR_NETWORK, "FTP-DATA-LOST"},
+        {"long_data", GETS, ERR_INTEGRITY, "DATA-LONG"},
+        {"stall_data", GETS, ERR_NETWORK, "FTP-STALLED"},
+        {"retr_550", GETS, ERR_OBJECT, "OBJ-DENIED"},
+        {"stor_552", PUTS, ERR_BUSY, "OBJ-NO-SPACE"},
+        {"list_unknown", LISTS, ERR_PROTOCOL, "FTP-LIST-DIALECT"},
+        {"list_endless", LISTS, ERR_POLICY, "LIST-TOO-LONG"},
+        {"mlst_lies", STATS, ERR_PROTOCOL, "FTP-MLST-REPLY"},
+        {"tls_cut", GETS, ERR_INTEGRITY, "DATA-SHORT"},
+        {"tls_list_cut", LISTS, ERR_NETWORK, "TLS-TRUNCATED"},
+};
+
+static int ignore_entry(const struct entry *entry, void *arg, struct err *e)
+{
+	(void)entry;
+	(void)arg;
+	(void)e;
+	return 0;
+}
+
+static int get_a(struct connection *c, struct err *e)
+{
+	struct content ignored = {0};
+	struct get_options o = {.sink = {content_check, &ignored},
+	                        .expect_size = 100000,
+	                        .expect_mtime_ms = MTIME_UNKNOWN,
+	                        .max_size = UINT64_MAX};
+
+	return adapter_ftps.get(c, "/a.txt", &o, e);
+}
+
+static int runs(struct connection *c, enum stage stage, struct err *e)
+{
+	static const struct list_limits limits = {100000, 1000000};
+	struct entry found;
+
+	switch (stage) {
+	case LISTS:
+		return adapter_ftps.list(c, "/", &limits, ignore_entry, NULL, e);
+	case STATS:
+		return adapter_ftps.stat(c, "/a.txt", &found, e);
+	case GETS:
+		return get_a(c, e);
+	case PUTS:
+		return sends(c, "/new.txt", 1, 1000, e);
+	default:
+		return adapter_ftps.ping(c, e);
+	}
+}
+
+static void short_times(struct partner *p)
+{
+	p->endpoint.timeouts = (struct endpoint_timeouts){.connect_ms = 400,
+	                                                  .handshake_ms = 400,
+	                                                  .auth_ms = 400,
+	                                                  .request_ms = 400,
+	                                                  .stall_ms = 400};
+}
+
+static void check_row(size_t i)
+{
+	char name[64];
+	struct partner p;
+	struct connection *c = NULL;
+	struct err e = {0};
+	int64_t began = clock_mono_ms();
+	int r;
+
+	(void)snprintf(name, sizeof(name), "evil_%s", rows[i].mode);
+	partner_of(&p, name);
+	if (strstr(rows[i].code, "TIMEOUT") || strstr(rows[i].code, "STALLED"))
+		short_times(&p);
+	r = adapter_ftps.connect(&p.endpoint, NULL, &c, &e);
+	if (rows[i].stage != CONNECTS) {
+		must(r, &e);
+		r = runs(c, rows[i].stage, &e);
+	}
+	if (r != (int)rows[i].kind || strcmp(e.code, rows[i].code) != 0) {
+		print_error("%s: %d %s, not %s: %s\n", name, r, e.code ? e.code : "none",
+		            rows[i].code, e.message);
+		abort();
+	}
+	adapter_ftps.close(c);
+	if (clock_mono_ms() - began > 8000) {
+		print_error("%s: %lld ms\n", name, (long long)(clock_mono_ms() - began));
+		abort();
+	}
+	if (getenv("FERRYD_SHOW"))
+		print_message("%-14s %s\n", rows[i].mode, e.message);
+}
+
+static void body_rows(struct worker *w)
+{
+	(void)w;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(i);
+}
+
+static void test_ftps_hostile__each_ends_in_its_own_code(void **state)
+{
+	(void)state;
+	rig_run(body_rows);
+}
+
+/* Early words are no harm as long as all bytes and the confirmation are there. */
+static void body_good(struct worker *w)
+{
+	static const char *const modes[] = {"evil_good", "evil_tls_good", "evil_early_226"};
+	struct partner p;
+	struct err e;
+
+	(void)w;
+	for (size_t i = 0; i < 3; i++) {
+		struct connection *c;
+
+		partner_of(&p, modes[i]);
+		c = opens(&p);
+		must(get_a(c, &e), &e);
+		adapter_ftps.close(c);
+	}
+}
+
+static void test_ftps_hostile__the_same_server_without_malice(void **state)
+{
+	(void)state;
+	rig_run(body_good);
+}
+
+/* ---- ends
+ * ---------------------------------------------------------------------------------------- */
+
+struct hanging {
+	struct partner p;
+	struct connection *c;
+	struct err e;
+	int result;
+	bool has_ended;
+};
+
+static void hang(void *arg)
+{
+	struct hanging *h = arg;
+
+	h->result = get_a(h->c, &h->e);
+	h->has_ended = true;
+}
+
+static int64_t ended_after(struct hanging *h)
+{
+	int64_t began = clock_mono_ms();
+
+	rig_await(&h->has_ended);
+	return clock_mono_ms() - began;
+}
+
+/* In each of these the server has stopped; libcurl may be inside a call that waits for it. */
+static const char *const hangs[] = {"evil_never_150", "evil_never_226", "evil_stall_data"};
+
+static void body_cancel(struct worker *w)
+{
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(hangs) / sizeof(hangs[0]); i++) {
+		struct hanging h = {0};
+		struct fiber *f;
+
+		partner_of(&h.p, hangs[i]);
+		h.c = opens(&h.p);
+		f = fiber_start(w, "hangs", hang, &h);
+		check(fiber_sleep(150, "the server to hang", &e) == 0);
+		check(!h.has_ended);
+		fiber_cancel(f);
+		check(ended_after(&h) < 1000);
+		check(h.result == ERR_CANCELED && !adapter_ftps.is_alive(h.c));
+		adapter_ftps.close(h.c);
+	}
+}
+
+static void test_ftps_hostile__cancel_takes_less_than_a_second(void **state)
+{
+	(void)state;
+	rig_run(body_cancel);
+}
+
+static void body_abort(struct worker *w)
+{
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(hangs) / sizeof(hangs[0]); i++) {
+		struct hanging h = {0};
+
+		partner_of(&h.p, hangs[i]);
+		h.c = opens(&h.p);
+		(void)fiber_start(w, "hangs", hang, &h);
+		check(fiber_sleep(150, "the server to hang", &e) == 0);
+		adapter_ftps.abort(h.c);
+		check(ended_after(&h) < 1000);
+		check(h.result < 0 && adapter_ftps.ping(h.c, &e) < 0);
+		adapter_ftps.close(h.c);
+	}
+}
+
+static void test_ftps_hostile__abort_ends_what_runs(void **state)
+{
+	(void)state;
+	rig_run(body_abort);
+}
+
+/* A server that says goodbye between two operations is noticed without being asked. */
+static void body_idle(struct worker *w)
+{
+	struct partner p;
+	struct connection *c = NULL;
+	int64_t until = clock_mono_ms() + 5000;
+	struct err e;
+
+	(void)w;
+	partner_of(&p, "evil_idle_hangup");
+	if (adapter_ftps.connect(&p.endpoint, NULL, &c, &e) < 0)
+		return; /* it was quicker */
+	while (adapter_ftps.is_alive(c)) {
+		check(clock_mono_ms() < until);
+		check(fiber_sleep(5, "the end of the connection", &e) == 0);
+	}
+	check(adapter_ftps.ping(c, &e) == ERR_NETWORK);
+	adapter_ftps.close(c);
+}
+
+static void test_ftps_hostile__an_idle_connection_that_ends_is_dead(void **state)
+{
+	(void)state;
+	rig_run(body_idle);
+}
+
+static void test_ftps_hostile__replies_have_a_meaning(void **state)
+{
+	static const struct {
+		int code;
+		const char *words, *want;
+	} replies[] = {
+	        {550, "550 x: No such file or directory", "OBJ-MISSING"},
+	        {450, "450 x: No such file or directory", "OBJ-MISSING"},
+	        {550, "550 The system cannot find the file specified.", "OBJ-MISSING"},
+	        {550, "550 x: Permission denied", "OBJ-DENIED"},
+	        {550, "550 Access is denied.", "OBJ-DENIED"},
+	        {550, "550 x: Not a directory", "OBJ-NOT-DIR"},
+	        {550, "550 x: File exists", "OBJ-EXISTS"},
+	        {552, "552 whatever", "OBJ-NO-SPACE"},
+	        {451, "451 No space left on device", "OBJ-NO-SPACE"},
+	        {553, "553 Could not create file.", "OBJ-DENIED"},
+	        {502, "502 Command not implemented.", "FTP-UNSUPPORTED"},
+	        {450, "450 busy", "FTP-BUSY"},
+	        {550, "550 Failed.", "OBJ-FAILED"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(replies) / sizeof(replies[0]); i++)
+		assert_string_equal(ftps_reply_meaning(replies[i].code, replies[i].words).code,
+		                    replies[i].want);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_ftps_hostile__replies_have_a_meaning),
+	        cmocka_unit_test(test_ftps_hostile__the_same_server_without_malice),
+	        cmocka_unit_test(test_ftps_hostile__each_ends_in_its_own_code),
+	        cmocka_unit_test(test_ftps_hostile__cancel_takes_less_than_a_second),
+	        cmocka_unit_test(test_ftps_hostile__abort_ends_what_runs),
+	        cmocka_unit_test(test_ftps_hostile__an_idle_connection_that_ends_is_dead),
+	};
+	int failed;
+
+	work_setup();
+	ftp_peers_start("evil");
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	ftp_peers_stop();
+	return failed;
+}
