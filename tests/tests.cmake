@@ -21,7 +21,7 @@ foreach(source IN LISTS test_sources)
 		PkgConfig::CMOCKA)
 	target_compile_definitions(${name} PRIVATE SOURCE_DIR="${CMAKE_SOURCE_DIR}")
 	add_test(NAME ${name} COMMAND ${name})
-	set_tests_properties(${name} PROPERTIES TIMEOUT 120 SKIP_RETURN_CODE 77 LABELS ${folder}
+	set_tests_properties(${name} PROPERTIES TIMEOUT 300 SKIP_RETURN_CODE 77 LABELS ${folder}
 		ENVIRONMENT "${test_environment}")
 endforeach()
 
@@ -45,7 +45,7 @@ foreach(source IN LISTS fuzz_sources)
 		target_sources(${name} PRIVATE tests/fuzz/replay.c)
 		add_test(NAME ${name} COMMAND ${name} ${corpus})
 	endif()
-	set_tests_properties(${name} PROPERTIES TIMEOUT 120 LABELS fuzz
+	set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS fuzz
 		ENVIRONMENT "${test_environment}")
 endforeach()
 

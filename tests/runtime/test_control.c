@@ -42,7 +42,7 @@ static int paper_status(void *arg, struct control_status *out, struct err *e)
 	out->endpoints = mem_new_array(1, sizeof(*out->endpoints));
 	(void)snprintf(out->endpoints[0].name, sizeof(out->endpoints[0].name), "acme\x1b[2J");
 	out->endpoints[0].status.state = ENDPOINT_STOPPED;
-	(void)err_set(&out->endpoints[0].status.last, ERR_AUTH, "SSH-AUTH", 0, "refused\xc3");
+	(void)err_set(&out->endpoints[0].status.last, ERR_AUTH, "SSH-AUTH", 0, "refused \xc3 here");
 	return 0;
 }
 
@@ -455,7 +455,8 @@ static void look_at_names(void)
 	endpoint = json_array_get(items, 1);
 	check(strcmp(json_string_value(json_object_get(endpoint, "name")), "acme\\x1b[2J") == 0);
 	endpoint = json_object_get(endpoint, "error");
-	check(strcmp(json_string_value(json_object_get(endpoint, "message")), "refused\\xc3") == 0);
+	check(strcmp(json_string_value(json_object_get(endpoint, "message")),
+	             "refused \\xc3 here") == 0);
 	json_decref(items);
 }
 

@@ -193,9 +193,10 @@ static void body_no_sftp(struct worker *w)
 	(void)w;
 	partner_init(&p, "sshd_sink"); /* its subsystem prints and exits */
 	partner_key(&p, "ed25519", NULL);
-	check(sftp->connect(&p.endpoint, NULL, &c, &e) == ERR_NETWORK);
-	check(strcmp(e.code, "SFTP-ENDED") == 0);
-	check(strstr(e.message, "start SFTP: the server ended the session before it began"));
+	check(sftp->connect(&p.endpoint, NULL, &c, &e) == ERR_PROTOCOL);
+	check(strcmp(e.code, "SFTP-GARBAGE") == 0);
+	check(strstr(e.message,
+	             "\"last words\\x0a\"; the partner must stop the account's login scripts"));
 	check(!c);
 }
 
