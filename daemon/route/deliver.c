@@ -273,12 +273,12 @@ static int rename_numbered(struct delivery *d, struct err *e)
 	return r;
 }
 
-static void remove_temp(struct delivery *d)
+/* Fails where it is not known whether it is gone; one that may not be removed stays. */
+static int remove_temp(struct delivery *d, struct err *e)
 {
-	struct err ignored;
+	int r = d->adopts ? 0 : d->lease.adapter->remove(d->lease.connection, d->temp, e);
 
-	if (!d->adopts)
-		(void)d->lease.adapter->remove(d->lease.connection, d->temp, &ignored);
+	return r == ERR_OBJECT ? 0 : r;
 }
 
 static int name_is_taken(struct delivery *d, struct err *e)
@@ -289,9 +289,10 @@ static int name_is_taken(struct delivery *d, struct err *e)
 	if (d->to->exists == EXISTS_RENAME)
 		return rename_numbered(d, e);
 	r = commit_sending(d, e);
+	if (r == 0)
+		r = remove_temp(d, e);
 	if (r < 0)
 		return r;
-	remove_temp(d);
 	if (d->to->exists == EXISTS_SKIP) {
 		d->outcome.state = DELIVERY_SKIPPED;
 		d->outcome.note = "the name is taken and the route says exists: skip";
@@ -375,8 +376,7 @@ static int resume(struct delivery *d, struct err *e)
 		r = commit_sending(d, e);
 		return r < 0 ? r : send_and_publish(d, e);
 	case PUBLISH_BOTH:
-		remove_temp(d);
-		return 0;
+		return remove_temp(d, e);
 	case PUBLISH_DONE:
 		return 0;
 	case PUBLISH_INFERRED:
@@ -447,7 +447,7 @@ void deliver_run(struct lane *lane, struct store_task *task)
 {
 	struct delivery *d = mem_new_of(struct delivery);
 	struct route *route = lane->plan.owner;
-	struct err e;
+	struct err e, ignored;
 	int r;
 
 	*d = (struct delivery){.route = route,
@@ -460,7 +460,7 @@ void deliver_run(struct lane *lane, struct store_task *task)
 	if (r == 0) {
 		r = carry_out(d, &e);
 		if (r < 0 && was_done_already(&e))
-			remove_temp(d);
+			(void)remove_temp(d, &ignored);
 		lease_release(&d->lease, r, &e);
 	}
 	if (r < 0)

@@ -6,7 +6,7 @@
 
 #include <dirent.h>
 
-enum fault { FAULT_FAILS, FAULT_LOSES_ANSWER, FAULT_STOPS, FAULT_CRASHES, FAULTS };
+enum fault { FAULT_FAILS, FAULT_LOSES_ANSWER, FAULT_STOPS, FAULT_CRASHES };
 
 /* One life with the fault at operation n, then one that must finish. False: never came. */
 static bool live_through(struct ferryd *d, enum fault fault, int n)
@@ -68,6 +68,89 @@ static void test_route__never_takes_a_refused_file_for_a_delivered_one(void **st
 		;
 	for (int n = 1; n < STEPS_MAX && refused_file_stays(FAULT_LOSES_ANSWER, n); n++)
 		;
+}
+
+static const struct plan replaces = {.from = FROM_HERE, .to = TO_REPLACING};
+static const struct plan skips = {
+        .from = FROM_HERE, .to = "{endpoint: there, path: in, exists: skip, retry: {first: 10ms}}"};
+static const struct plan renames = {
+        .from = FROM_HERE,
+        .to = "{endpoint: there, path: in, exists: rename, retry: {first: 10ms}}"};
+static const struct plan twice = {
+        .from = FROM_HERE,
+        .to = TO_THERE ", {endpoint: there, path: also, retry: {first: 10ms, most: 10ms}}"};
+
+/* Through the fault at every moment; `judge` looks at what came of it. */
+static void suffer(const struct plan *plan, enum fault fault, void (*make)(void),
+                   void (*judge)(void))
+{
+	bool came = true;
+
+	for (int n = 1; came && n < STEPS_MAX; n++) {
+		struct ferryd d;
+
+		setup(&d, plan);
+		make();
+		came = live_through(&d, fault, n);
+		assert_int_equal(d.done, FILES);
+		check_the_free_ones();
+		judge();
+		teardown(&d);
+	}
+}
+
+static void judge_replaced(void)
+{
+	check_file("in/f0", "content of 0");
+	assert_int_equal(count_files(), FILES);
+}
+
+static void judge_skipped(void)
+{
+	check_file("in/f0", "CONTENT OF 0");
+	assert_int_equal(count_files(), FILES);
+}
+
+static void judge_renamed(void)
+{
+	check_file("in/f0", "CONTENT OF 0");
+	assert_int_equal(count_files(), FILES + 1);
+}
+
+static void judge_both(void)
+{
+	check_file("also/f0", "content of 0");
+	check_file("also/f1", "content of 1");
+	check_file("also/f2", "content of 2");
+	assert_int_equal(count_files(), 2 * FILES);
+}
+
+static void test_route__replaces_once(void **state)
+{
+	(void)state;
+	suffer(&replaces, FAULT_LOSES_ANSWER, taken_world, judge_replaced);
+	suffer(&replaces, FAULT_CRASHES, taken_world, judge_replaced);
+}
+
+static void test_route__skips_what_is_taken(void **state)
+{
+	(void)state;
+	suffer(&skips, FAULT_STOPS, taken_world, judge_skipped);
+	suffer(&skips, FAULT_CRASHES, taken_world, judge_skipped);
+}
+
+static void test_route__numbers_what_is_taken_once(void **state)
+{
+	(void)state;
+	suffer(&renames, FAULT_LOSES_ANSWER, taken_world, judge_renamed);
+	suffer(&renames, FAULT_CRASHES, taken_world, judge_renamed);
+}
+
+static void test_route__delivers_to_both_once(void **state)
+{
+	(void)state;
+	suffer(&twice, FAULT_STOPS, begin_world, judge_both);
+	suffer(&twice, FAULT_CRASHES, begin_world, judge_both);
 }
 
 /* ---- after: -----------------------------------------------------------------------------------
@@ -276,6 +359,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_route__never_takes_a_refused_file_for_a_delivered_one),
+	        cmocka_unit_test(test_route__replaces_once),
+	        cmocka_unit_test(test_route__skips_what_is_taken),
+	        cmocka_unit_test(test_route__numbers_what_is_taken_once),
+	        cmocka_unit_test(test_route__delivers_to_both_once),
 	        cmocka_unit_test(test_route__settles_a_source_once),
 	        cmocka_unit_test(test_route__gives_up_a_version_that_was_replaced),
 	        cmocka_unit_test(test_route__carries_dropped_files),
@@ -286,6 +373,6 @@ int main(void)
 	};
 
 	work_setup();
-	log_setup(getenv("V") ? LOG_LEVEL_DEBUG : LOG_LEVEL_ERROR, 0);
+	log_setup(LOG_LEVEL_ERROR, 0);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
