@@ -86,6 +86,8 @@ int diagnosis_not_ssh(const void *first, size_t n, struct err *e)
 		return not_ssh(ERR_CONFIG, "a TLS service",
 		               "For implicit FTPS use protocol: ftps; else correct `port:`", seen,
 		               e);
+	if (is_ftp(p, n) && holds(p, n, "SMTP")) /* it greets with the same number */
+		return not_ssh(ERR_CONFIG, "a mail server", "Correct `host:` or `port:`", seen, e);
 	if (is_ftp(p, n))
 		return not_ssh(ERR_CONFIG, "an FTP server",
 		               "Use protocol: ftps (or ftp), or correct `port:` (SFTP is mostly on "

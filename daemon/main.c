@@ -195,6 +195,18 @@ static enum log_level level_of(const char *word)
 	return LOG_LEVEL_INFO;
 }
 
+/* The variable is inherited by whatever a service or a desktop session starts; the journal reads
+ * along only if it names our own stderr (systemd.exec(5)). */
+static bool is_read_by_journal(void)
+{
+	const char *text = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+
+	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
+	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+}
+
 static int run(const char *file)
 {
 	struct engine *engine;
@@ -206,7 +218,7 @@ static int run(const char *file)
 	c = load(file, &exit_code);
 	if (!c)
 		return exit_code;
-	log_setup(level_of(c->daemon.log_level), getenv("JOURNAL_STREAM") != NULL);
+	log_setup(level_of(c->daemon.log_level), is_read_by_journal());
 	if (engine_new(c, &engine, &e) < 0) {
 		log_error("ferryd cannot start", "code=%s error=\"%s\"", e.code, e.message);
 		config_unref(c);

@@ -58,7 +58,7 @@ def use_port(ferryd, route_in, partner, port, **timeouts):
 @pytest.mark.parametrize("greeting,words", [
     (b"220 ProFTPD Server ready.\r\n", ["an FTP server answers", "protocol: ftps"]),
     (b"HTTP/1.1 400 Bad Request\r\n\r\n", ["a web server answers", "port:"]),
-    (b"220 mail.example ESMTP\r\n", ["ESMTP"]),
+    (b"220 mail.example ESMTP\r\n", ["a mail server answers"]),
     (b"\x15\x03\x01\x00\x02\x02\x46", ["a TLS service answers"]),
     (b"Good morning\r\n" * 3, ["something else answers", "Good morning"]),
 ])

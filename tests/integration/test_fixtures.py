@@ -7,6 +7,7 @@ from lib.files import GreedyConsumer, Ledger, drop, visible
 from lib.password_server import PasswordServer
 from lib.proxy import Proxy
 from lib.sshd import Sshd
+from lib.syscalls import Order, read
 
 
 def sftp(sshd, batch, port=None):
@@ -78,3 +79,26 @@ def test_greedy_consumer__notices_a_second_arrival(place):
                 pass
     with pytest.raises(AssertionError, match="more than once"):
         consumer.check(ledger, "twice")
+
+
+TRACE = """\
+10 100.000100 pwrite64(7</s/ferryd.db-wal>, "x", 1, 0) = 1 <0.000010>
+11 100.000200 fdatasync(7</s/ferryd.db-wal> <unfinished ...>
+10 100.000300 unlink("/out/early") = 0 <0.000010>
+11 100.000400 <... fdatasync resumed>) = 0 <0.000200>
+10 100.000500 unlink("/out/late") = 0 <0.000010>
+10 100.000600 unlink("/out/never") = -1 ENOENT (No such file or directory) <0.000010>
+"""
+
+
+@pytest.mark.parametrize("name,holds", [("/out/late", True), ("/out/early", False), ("/out/never", False)])
+def test_order__counts_what_begins_after_the_other_has_ended(name, holds, place):
+    (place / "trace").write_text(TRACE)
+    order = Order(read(place / "trace"))
+    order.wal_commit("a row")
+    removal = lambda c: c.name == "unlink" and c.names == [name]  # noqa: E731
+    if holds:
+        order.then("removal", removal)
+    else:
+        with pytest.raises(AssertionError, match="no removal after"):
+            order.then("removal", removal)

@@ -65,6 +65,15 @@ def test_systemd__log_lines_carry_their_level(ferryd, route_in, notify):
     assert lines and all(line.startswith("<6>") for line in lines), lines
 
 
+def test_systemd__no_level_where_no_journal_reads(ferryd, route_in, notify):
+    """The variable is inherited from a desktop session; it names another stream."""
+    ferryd.env["JOURNAL_STREAM"] = "1:1"
+    ferryd.write_config()
+    ferryd.launch()
+    wait_for(lambda: "READY=1" in notify(), "READY=1")
+    assert "<6>" not in ferryd.log_text() and "ferryd is running" in ferryd.log_text()
+
+
 def make_log(ferryd):
     ferryd.log.touch()
     return ferryd.log

@@ -29,6 +29,7 @@ static void test_diagnosis__names_what_answers_instead(void **state)
 	        {"", "SSH-BANNER-REFUSED", ERR_BUSY, "without a word"},
 	        {"220 ready\r\n", "SSH-NOT-SSH", ERR_CONFIG, "protocol: ftps"},
 	        {"220-ready\r\n", "SSH-NOT-SSH", ERR_CONFIG, "FTP"},
+	        {"220 mail.example ESMTP\r\n", "SSH-NOT-SSH", ERR_CONFIG, "a mail server"},
 	        {"HTTP/1.0 400\r\n", "SSH-NOT-SSH", ERR_CONFIG, "web server"},
 	        {"\x15\x03\x01", "SSH-NOT-SSH", ERR_CONFIG, "TLS"},
 	        {"\x1b[2J", "SSH-NOT-SSH", ERR_PROTOCOL, "\\x1b[2J"},
