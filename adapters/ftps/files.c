@@ -24,7 +24,8 @@ static int run_on(struct ftp_session *s, const char *verb, const char *path, con
 
 	if (!there)
 		return e->kind;
-	commands[0] = command = mem_printf("%s %s", ftp_verb, there);
+	command = mem_printf("%s %s", ftp_verb, there);
+	commands[0] = command;
 	return ftp_session_commands(s, verb, path, commands, 1, e);
 }
 
@@ -63,8 +64,10 @@ static int ask_rename(struct ftp_session *s, const char *from, const char *to, s
 
 	if (!there || !target)
 		return e->kind;
-	commands[0] = rnfr = mem_printf("RNFR %s", there);
-	commands[1] = rnto = mem_printf("RNTO %s", target);
+	rnfr = mem_printf("RNFR %s", there);
+	rnto = mem_printf("RNTO %s", target);
+	commands[0] = rnfr;
+	commands[1] = rnto;
 	return ftp_session_commands(s, "rename", from, commands, 2, e);
 }
 
@@ -110,7 +113,7 @@ int ftp_rename(struct ftp_session *s, const char *from, const char *to, enum ren
  * the login directory is not known it would be lost. */
 static int is_dir(struct ftp_session *s, const char *path, struct err *e)
 {
-	struct entry now;
+	struct entry now = {.type = ENTRY_DIR};
 	int r;
 
 	if (s->entry || path[0] == '/')
@@ -118,7 +121,7 @@ static int is_dir(struct ftp_session *s, const char *path, struct err *e)
 	else
 		r = ftp_stat(s, path, &now, e);
 	if (r == 0)
-		return s->entry || path[0] == '/' || now.type == ENTRY_DIR ? 1 : 0;
+		return now.type == ENTRY_DIR ? 1 : 0;
 	return r == ERR_OBJECT || r == ERR_BUSY ? 0 : r;
 }
 

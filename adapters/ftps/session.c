@@ -336,6 +336,20 @@ static int greet(struct ftp_session *s, struct err *e)
 	return r;
 }
 
+/* Before 8.0 libcurl does not encrypt a data connection that it accepted: both sides would wait. */
+static int check_active(const struct endpoint_config *p, struct err *e)
+{
+	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
+
+	if (p->protocol != PROTOCOL_FTPS || p->ftp.data.mode != FTP_ACTIVE ||
+	    v->version_num >= 0x080000)
+		return 0;
+	return err_set(e, ERR_CONFIG, "FTPS-ACTIVE", 0,
+	               "FTPS in active mode needs libcurl 8.0, this is %s; use data: {mode: "
+	               "passive}",
+	               v->version);
+}
+
 static int establish(struct ftp_session *s, struct err *e)
 {
 	const struct endpoint_config *p = s->endpoint;
@@ -349,6 +363,8 @@ static int establish(struct ftp_session *s, struct err *e)
 
 	TRACE(s->trace, TRACE_TRANSPORT, "endpoint %s: %s, libcurl %s", p->name, s->host_url,
 	      curl_version());
+	if (check_active(p, e) < 0)
+		return e->kind;
 	if (work_run(prepare, s, "reading secrets and certificates", e) < 0)
 		return e->kind;
 	if (resolve(s, e) < 0 || curl_loop_new(&settings, &s->loop, e) < 0)

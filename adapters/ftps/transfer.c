@@ -59,7 +59,8 @@ static int receive(struct get *g, struct err *e)
 
 	if (!there)
 		return e->kind;
-	job.url = url = ftp_path_url(g->session, there, PATH_IS_FILE);
+	url = ftp_path_url(g->session, there, PATH_IS_FILE);
+	job.url = url;
 	return ftp_session_run(g->session, &job, "read", g->path, e);
 }
 

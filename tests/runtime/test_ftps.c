@@ -239,6 +239,41 @@ static void test_ftps__a_refused_transfer_ends_the_connection(void **state)
 	rig_run(body_refused);
 }
 
+/* The endpoint's own commands run where they belong; "*" lets one be refused. */
+static void body_commands(struct worker *w)
+{
+	static const char *const fine[] = {"*SITE NOSUCH", "NOOP"}, *const refused[] = {
+	                                                                    "SITE NOSUCH"};
+	struct partner p;
+	struct connection *c;
+	struct stat st;
+	char path[512];
+	struct content content = {.seed = 1, .size = 5};
+	struct put_options o = {.source = {content_make, &content, 5}, .mode = 0604};
+	enum verification level;
+	struct err e;
+
+	(void)w;
+	partner_of(&p, "proftpd_explicit");
+	p.endpoint.ftp.commands = (struct ftp_commands){.after_login = fine,
+	                                                .after_login_count = 2,
+	                                                .before_put = fine,
+	                                                .before_put_count = 2};
+	c = opens(&p);
+	must(adapter_ftps.put(c, at(&p, "mode", path), &o, &level, &e), &e);
+	check(stat(path, &st) == 0 && (st.st_mode & 0777) == 0604 && st.st_size == 5);
+	adapter_ftps.close(c);
+	p.endpoint.ftp.commands.after_login = refused;
+	p.endpoint.ftp.commands.after_login_count = 1;
+	must_fail(adapter_ftps.connect(&p.endpoint, NULL, &c, &e), &e, "FTP-UNSUPPORTED");
+}
+
+static void test_ftps__sets_the_mode_and_runs_the_endpoints_commands(void **state)
+{
+	(void)state;
+	rig_run(body_commands);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -248,6 +283,7 @@ int main(void)
 	        cmocka_unit_test(test_ftps__missing_is_told_from_empty),
 	        cmocka_unit_test(test_ftps__rename_replaces_or_refuses),
 	        cmocka_unit_test(test_ftps__a_refused_transfer_ends_the_connection),
+	        cmocka_unit_test(test_ftps__sets_the_mode_and_runs_the_endpoints_commands),
 	};
 	int failed;
 
