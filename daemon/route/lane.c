@@ -315,11 +315,12 @@ void lane_stop(struct lane *lane, struct deadline d)
  */
 
 void lane_log_failure(struct lane *lane, const struct store_task *task, const struct err *why,
-                      const char *outcome)
+                      enum retry_verdict verdict)
 {
+	bool needs_a_person = verdict == RETRY_HOLD || err_retry_class(why->kind) == RETRY_NO;
 	struct escaped name;
 
-	if (lane->last_code && strcmp(lane->last_code, why->code) == 0) {
+	if (verdict != RETRY_HOLD && lane->last_code && strcmp(lane->last_code, why->code) == 0) {
 		lane->repeated++;
 		log_debug("file failed again", "job=%lld code=%s", (long long)task->job.id,
 		          why->code);
@@ -327,10 +328,11 @@ void lane_log_failure(struct lane *lane, const struct store_task *task, const st
 	}
 	lane->last_code = why->code;
 	lane->repeated = 0;
-	log_warn("file could not be transferred",
-	         "route=%s job=%lld file=\"%s\" dest=%s code=%s outcome=\"%s\" error=\"%s\"",
-	         lane->plan.route, (long long)task->job.id, escape_name(task->job.path, &name),
-	         lane->plan.dest ? lane->plan.dest : "-", why->code, outcome, why->message);
+	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "file could not be transferred",
+	          "route=%s job=%lld file=\"%s\" dest=%s code=%s outcome=\"%s\" error=\"%s\"",
+	          lane->plan.route, (long long)task->job.id, escape_name(task->job.path, &name),
+	          lane->plan.dest ? lane->plan.dest : "-", why->code,
+	          verdict == RETRY_HOLD ? "held" : "tried again", why->message);
 }
 
 void lane_log_success(struct lane *lane)

@@ -18,6 +18,7 @@
 #include <stdint.h>
 
 #include "adapters/endpoint.h"
+#include "daemon/route/retry.h"
 #include "daemon/route/shard.h"
 #include "daemon/store/store.h"
 
@@ -66,7 +67,8 @@ void lane_resume(struct lane *lane); /* ends a hold or a pause */
 /* No new task; those under way may end until the deadline, then they are cancelled. */
 void lane_stop(struct lane *lane, struct deadline d);
 
-/* One log line per failure, a series with the same code only once until something succeeds. */
+/* One log line per failure, a series with the same code only once until something succeeds; but a
+ * file that is held is always told: somebody must decide. */
 void lane_log_failure(struct lane *lane, const struct store_task *task, const struct err *why,
-                      const char *outcome);
+                      enum retry_verdict verdict);
 void lane_log_success(struct lane *lane);

@@ -197,8 +197,9 @@ static int poll_once(struct route *r, struct err *e)
 static void log_change(struct route *r, const struct err *before, const struct err *now)
 {
 	if (now->kind && (!before->kind || strcmp(before->code, now->code) != 0))
-		log_warn("source cannot be polled", "route=%s code=%s error=\"%s\"",
-		         r->settings->name, now->code, now->message);
+		log_write(err_retry_class(now->kind) == RETRY_NO ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+		          "source cannot be polled", "route=%s code=%s error=\"%s\"",
+		          r->settings->name, now->code, now->message);
 	else if (!now->kind && before->kind)
 		log_info("source is polled again", "route=%s", r->settings->name);
 }

@@ -431,7 +431,7 @@ void route_task_failed(struct lane *lane, struct store_task *task, const struct 
 		route_not_recorded(lane, task, &e);
 		return;
 	}
-	lane_log_failure(lane, task, why, d.verdict == RETRY_AT ? "tried again" : "held");
+	lane_log_failure(lane, task, why, d.verdict);
 	lane->more = true;
 	lane_kick(lane);
 }
