@@ -166,10 +166,6 @@ static const struct word words_exists[] = {
         {"replace", EXISTS_REPLACE, "the new file takes its place", NULL},
         {"skip", EXISTS_SKIP, "the delivery counts as done", NULL},
         {"rename", EXISTS_RENAME, "the new file gets a number", NULL},
-        {"append", EXISTS_APPEND,
-         "the bytes are added at its end (ftps and ftp only); who reads meanwhile sees a "
-         "part",
-         NULL},
         {0},
 };
 

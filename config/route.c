@@ -222,22 +222,6 @@ static void check_retry(struct loader *l, const struct retry_config *r, const st
 		           unit_text(units_duration, r->most_ms, most));
 }
 
-static void check_append(struct loader *l, const struct route_dest *d, const struct node *n)
-{
-	enum protocol p = d->endpoint->protocol;
-
-	if (d->exists != EXISTS_APPEND)
-		return;
-	if (p != PROTOCOL_FTPS && p != PROTOCOL_FTP)
-		node_error(l->problems, node_get(n, "exists"),
-		           "append is for endpoints of protocol ftps and ftp: elsewhere a file "
-		           "appears whole, under its name, or not at all");
-	else if (d->verify == VERIFY_DIGEST)
-		node_error(l->problems, node_get(n, "verify"),
-		           "exists: append leaves a file that holds more than what was sent: "
-		           "its digest is not known; verify: size compares the growth");
-}
-
 static void finish_dest(struct loader *l, const struct route_form *route, struct dest_form *f)
 {
 	const struct node *n = f->head.node, *path = node_get(n, "path");
@@ -252,7 +236,6 @@ static void finish_dest(struct loader *l, const struct route_form *route, struct
 	check_retry(l, &d->retry, n);
 	if (!d->endpoint || !d->path)
 		return;
-	check_append(l, d, n);
 	d->id = is_local(d->endpoint) ? d->endpoint->name
 	                              : arena_printf(l->arena, "%s:%s", d->endpoint->name, d->path);
 	if (!is_local(d->endpoint) || !route->out.enabled)

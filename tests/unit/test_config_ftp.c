@@ -201,15 +201,6 @@ static void test_config__reads_ports_of_active_mode(void **state)
 	config_unref(c);
 }
 
-static void test_config__reads_append(void **state)
-{
-	struct config *c = load(TO("endpoint: a, path: /y, exists: append"));
-
-	(void)state;
-	assert_int_equal(config_route(c, "r")->to[0].exists, EXISTS_APPEND);
-	config_unref(c);
-}
-
 /* ---- warnings -------------------------------------------------------------------------------- */
 
 static void test_config__warns_of_clear_text(void **state)
@@ -267,12 +258,6 @@ static const struct mistake foreign[] = {
          "f:8:12: endpoints.a.auth[0]: is for protocol: sftp; ftp wants a password\n" CLEAR_TEXT},
         {ENDPOINT("ftps", PASSWORD ", " PASSWORD, "port: 1"),
          "f:8:11: endpoints.a.auth: wants one password with protocol: ftps, found 2 methods"},
-        {TO("path: /y, exists: append"),
-         "f:9:56: routes.r.to[0].exists: append is for endpoints of protocol ftps and ftp: "
-         "elsewhere a file appears whole, under its name, or not at all"},
-        {TO("endpoint: a, path: /y, exists: append, verify: digest"),
-         "f:9:85: routes.r.to[0].verify: exists: append leaves a file that holds more than what "
-         "was sent: its digest is not known; verify: size compares the growth"},
 };
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
@@ -615,7 +600,6 @@ int main(void)
 	        cmocka_unit_test(test_config__reads_ftp),
 	        cmocka_unit_test(test_config__knows_the_ports),
 	        cmocka_unit_test(test_config__reads_ports_of_active_mode),
-	        cmocka_unit_test(test_config__reads_append),
 	        cmocka_unit_test(test_config__warns_of_clear_text),
 	        cmocka_unit_test(test_config__warns_of_weak_ciphers),
 	        cmocka_unit_test(test_config__refuses_keys_of_another_protocol),
