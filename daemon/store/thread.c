@@ -25,6 +25,7 @@
 enum {
 	GROUP_MAX = 1024, /* bounds how long the first of a group waits for the last */
 	CHECKPOINT_PAGES = 1000,
+	CHECKPOINT_IDLE_PAGES = 256, /* a new log costs the next commit a second flush */
 	IDLE_MS = 1000,
 };
 
@@ -312,7 +313,7 @@ static void *thread_main(void *arg)
 	while (gather(s, &group)) {
 		idle = list_is_empty(&group);
 		run_group(s, &group);
-		if (s->wal_pages >= (idle ? 1 : CHECKPOINT_PAGES))
+		if (s->wal_pages >= (idle ? CHECKPOINT_IDLE_PAGES : CHECKPOINT_PAGES))
 			checkpoint(s);
 		atomic_store(&s->last_turn_ms, clock_mono_ms());
 	}
