@@ -450,11 +450,11 @@ void deliver_run(struct lane *lane, struct store_task *task)
 	struct err e, ignored;
 	int r;
 
-	*d = (struct delivery){.route = route,
-	                       .lane = lane,
-	                       .to = &route->settings->to[lane - route->deliver],
-	                       .task = task,
-	                       .outcome = {.state = DELIVERY_DONE}};
+	d->route = route; /* one by one: 17 KB are zero already */
+	d->lane = lane;
+	d->to = &route->settings->to[lane - route->deliver];
+	d->task = task;
+	d->outcome.state = DELIVERY_DONE;
 	d->outcome.settle_source = route_settles(route);
 	r = route_lease(lane, &d->lease, &e);
 	if (r == 0) {
