@@ -10,7 +10,7 @@ static const char *shown(const char *text, char *out, size_t room)
 	return text && *text ? escape(text, strlen(text), out, room) : "(unknown)";
 }
 
-/* ---- before there is a connection worth the name ----------------------------------------- */
+/* ---- before there is a connection worth the name ------------------------------------------- */
 
 static bool holds(const char *data, size_t n, const char *word)
 {
@@ -122,7 +122,7 @@ int diagnosis_flood(size_t lines, size_t bytes, const void *first, size_t n, str
 	               lines, bytes, escape(first, n, text, sizeof(text)));
 }
 
-/* ---- key exchange ------------------------------------------------------------------------ */
+/* ---- key exchange -------------------------------------------------------------------------- */
 
 static const char *algorithm_cure(const struct diagnosis_algorithms *a)
 {
@@ -171,7 +171,7 @@ int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
 	               shown(a->ours, ours, sizeof(ours)));
 }
 
-/* ---- host key ---------------------------------------------------------------------------- */
+/* ---- host key ------------------------------------------------------------------------------ */
 
 /* "/etc/ferryd/known_hosts:12" or "`pins:` of this endpoint" */
 static const char *record_place(const struct diagnosis_host_key *k, char *out, size_t room)
@@ -231,7 +231,7 @@ int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e
 	               record_place(k, place, sizeof(place)));
 }
 
-/* ---- login ------------------------------------------------------------------------------- */
+/* ---- login --------------------------------------------------------------------------------- */
 
 static const char *login_cure(const struct diagnosis_login *l)
 {
@@ -263,7 +263,7 @@ int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
 	               u, t, o, login_cure(l));
 }
 
-/* ---- any time ---------------------------------------------------------------------------- */
+/* ---- any time ------------------------------------------------------------------------------ */
 
 static int lost_by_word(const struct diagnosis_loss *l, const char *text, struct err *e)
 {

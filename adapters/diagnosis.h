@@ -17,8 +17,7 @@
 
 #include "daemon/base/err.h"
 
-/* ---- before there is a connection worth the name -----------------------------------------------
- */
+/* ---- before there is a connection worth the name ------------------------------------------- */
 
 /* What came where an SSH identification should be: SSH-NOT-SSH, or SSH-BANNER-REFUSED when it is a
  * refusal in words, or no byte at all before the peer hung up. */

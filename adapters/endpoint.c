@@ -17,7 +17,7 @@ struct waiter {
 
 static void pump(struct endpoint *p);
 
-/* ---- connections: from connected to closed ----------------------------------------------- */
+/* ---- connections: from connected to closed ------------------------------------------------- */
 
 static void close_fiber(void *arg)
 {
@@ -112,7 +112,7 @@ void slot_give_back(struct slot *s)
 	pump(p);
 }
 
-/* ---- connecting -------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 static void serve(struct waiter *w, struct slot *s)
 {
@@ -222,7 +222,7 @@ static bool may_open(const struct endpoint *p)
 	       breaker_may_try(&p->breaker, clock_mono_ms());
 }
 
-/* ---- the pool ---------------------------------------------------------------------------- */
+/* ---- the pool ------------------------------------------------------------------------------ */
 
 /* The live connection with the fewest leases that has room; dead ones found on the way go. */
 static struct slot *pick(struct endpoint *p)
@@ -326,7 +326,7 @@ void lease_release(struct lease *l, int result, const struct err *e)
 	slot_give_back(s);
 }
 
-/* ---- the endpoint ------------------------------------------------------------------------ */
+/* ---- the endpoint -------------------------------------------------------------------------- */
 
 /* FNV-1a of the name, and the time: two daemons with equal names draw differently */
 static uint64_t seed_of(const char *name)

@@ -5,7 +5,7 @@
 
 enum { NAME_BYTES_MOST = 255, PATH_BYTES_MOST = 4096, PATH_LEVELS_MOST = 32 };
 
-/* ---- verdicts ---------------------------------------------------------------------------- */
+/* ---- verdicts ------------------------------------------------------------------------------ */
 
 const char *name_verdict_code(enum name_verdict v)
 {
@@ -29,7 +29,7 @@ const char *name_verdict_text(enum name_verdict v)
 	return sentences[v];
 }
 
-/* ---- the gate ---------------------------------------------------------------------------- */
+/* ---- the gate ------------------------------------------------------------------------------ */
 
 /* Bytes of the valid UTF-8 character at p, 0 if there is none (RFC 3629 §4: shortest form only, no
  * surrogates, nothing beyond U+10FFFF). */
@@ -123,7 +123,7 @@ bool name_path_is_safe(const char *path)
 	return false;
 }
 
-/* ---- our own names ----------------------------------------------------------------------- */
+/* ---- our own names ------------------------------------------------------------------------- */
 
 /* The longest part of name[0, most) that ends with a whole character; bytes that are no UTF-8 are
  * cut where they are. */

@@ -79,7 +79,7 @@ struct trace *trace_new(const struct trace_config *settings, const char *endpoin
 	return t;
 }
 
-/* ---- recording --------------------------------------------------------------------------- */
+/* ---- recording ----------------------------------------------------------------------------- */
 
 static const char *bit_word(unsigned bit)
 {
@@ -241,7 +241,7 @@ void trace_set(struct trace *t, unsigned mask, enum trace_when when)
 		drop_oldest(t);
 }
 
-/* ---- writing ----------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 static size_t waiting_bytes(const struct trace *t)
 {

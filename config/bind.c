@@ -110,7 +110,7 @@ void bind_section(struct binder *b, const struct table *t, const struct node *n,
 		bind_key(b, k, n, base);
 }
 
-/* ---- exactly one of several keys ------------------------------------------------------------- */
+/* ---- exactly one of several keys ----------------------------------------------------------- */
 
 static void list_keys(const struct table *t, char *out, size_t room)
 {
@@ -165,7 +165,7 @@ void bind_one_of(struct binder *b, const struct key *k, const struct node *n, vo
 	bind_one_at(b, k, n, key_field(k, base));
 }
 
-/* ---- forms: many of the same ----------------------------------------------------------------- */
+/* ---- forms: many of the same --------------------------------------------------------------- */
 
 static void *add_form(struct binder *b, const struct key *k, const struct node *n, void *base)
 {

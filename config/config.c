@@ -13,7 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
-/* ---- the snapshot and its references --------------------------------------------------------- */
+/* ---- the snapshot and its references ------------------------------------------------------- */
 
 struct snapshot {
 	struct config config; /* first: a config is a snapshot */
@@ -48,7 +48,7 @@ void config_unref(const struct config *c)
 		snapshot_free(snapshot_of(c));
 }
 
-/* ---- from forms to the snapshot -------------------------------------------------------------- */
+/* ---- from forms to the snapshot ------------------------------------------------------------ */
 
 static int processors(void)
 {
@@ -113,7 +113,7 @@ static void publish(struct loader *l, struct config *c, const char *file)
 	c->secret_values = l->secret_values;
 }
 
-/* ---- loading --------------------------------------------------------------------------------- */
+/* ---- loading ------------------------------------------------------------------------------- */
 
 typedef void read_fn(struct loader *l, const void *how);
 
@@ -172,7 +172,7 @@ struct config *config_load_text(const struct config_text *text, const struct con
 	return load(&l, text->name, read_text, text, r);
 }
 
-/* ---- lookups --------------------------------------------------------------------------------- */
+/* ---- lookups ------------------------------------------------------------------------------- */
 
 const struct route_config *config_route(const struct config *c, const char *name)
 {

@@ -17,7 +17,7 @@
 
 struct config;
 
-/* ---- secrets --------------------------------------------------------------------------------- */
+/* ---- secrets ------------------------------------------------------------------------------- */
 
 enum secret_kind {
 	SECRET_NONE,
@@ -34,7 +34,7 @@ struct secret_ref {
 	const char *const *argv; /* SECRET_COMMAND: NULL-terminated, argv[0] absolute */
 };
 
-/* ---- endpoints ------------------------------------------------------------------------------- */
+/* ---- endpoints ----------------------------------------------------------------------------- */
 
 enum protocol { PROTOCOL_LOCAL, PROTOCOL_SFTP, PROTOCOL_FTPS, PROTOCOL_FTP };
 
@@ -125,7 +125,7 @@ struct endpoint_config {
 	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 
-/* ---- routes ---------------------------------------------------------------------------------- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
 enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
@@ -183,7 +183,7 @@ struct route_config {
 	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 struct daemon_config {
 	const char *state_dir; /* database and spool */

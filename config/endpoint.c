@@ -12,7 +12,7 @@
 #define KNOWN_HOSTS "/etc/ferryd/known_hosts"
 #define NAME_BYTES  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
-/* ---- names and hosts ------------------------------------------------------------------------- */
+/* ---- names and hosts ----------------------------------------------------------------------- */
 
 const char *endpoint_check_name(const char *name)
 {
@@ -44,7 +44,7 @@ const char *endpoint_check_pin(const char *pin)
 	return NULL;
 }
 
-/* ---- secrets --------------------------------------------------------------------------------- */
+/* ---- secrets ------------------------------------------------------------------------------- */
 
 struct secret_ref endpoint_secret(struct loader *l, const struct node *n,
                                   const struct secret_form *f)
@@ -93,7 +93,7 @@ static void finish_auth(struct loader *l, struct endpoint_form *f)
 	f->out.auth_count = f->auth.count;
 }
 
-/* ---- trust ----------------------------------------------------------------------------------- */
+/* ---- trust --------------------------------------------------------------------------------- */
 
 static void finish_host_key(struct loader *l, struct endpoint_form *f)
 {
@@ -134,7 +134,7 @@ void endpoint_finish(struct loader *l, struct endpoint_form *f)
 		finish_host_key(l, f);
 }
 
-/* ---- finding --------------------------------------------------------------------------------- */
+/* ---- finding ------------------------------------------------------------------------------- */
 
 const struct endpoint_config *endpoint_find(struct loader *l, const char *name,
                                             const struct node *n)

@@ -14,7 +14,7 @@ enum { PORT_SFTP = 22, PORT_FTP = 21, PORT_FTPS_IMPLICIT = 990 };
 #define BASE64  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 #define LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
-/* ---- texts ----------------------------------------------------------------------------------- */
+/* ---- texts --------------------------------------------------------------------------------- */
 
 const char *tls_check_pin(const char *pin)
 {
@@ -95,7 +95,7 @@ const char *ftp_check_command(const char *command)
 	return NULL;
 }
 
-/* ---- keys that belong to another protocol ---------------------------------------------------- */
+/* ---- keys that belong to another protocol -------------------------------------------------- */
 
 static void refuse_key(struct loader *l, const struct endpoint_form *f, const char *key,
                        const char *why)
@@ -143,7 +143,7 @@ static void refuse_foreign_keys(struct loader *l, const struct endpoint_form *f)
 		           "is for protocol: ftps and ftp; sftp has no use for it");
 }
 
-/* ---- authentication -------------------------------------------------------------------------- */
+/* ---- authentication ------------------------------------------------------------------------ */
 
 static void check_auth(struct loader *l, const struct endpoint_form *f)
 {
@@ -165,7 +165,7 @@ static void check_auth(struct loader *l, const struct endpoint_form *f)
 		           f->out.protocol == PROTOCOL_FTPS ? "ftps" : "ftp", f->auth.count);
 }
 
-/* ---- data connections ------------------------------------------------------------------------ */
+/* ---- data connections ---------------------------------------------------------------------- */
 
 static void finish_data(struct loader *l, struct endpoint_form *f)
 {
@@ -188,7 +188,7 @@ static void finish_data(struct loader *l, struct endpoint_form *f)
 		               "is for mode: passive; with mode: active the server connects");
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 static void check_client_certificate(struct loader *l, const struct node *section,
                                      const struct tls_settings *t)
@@ -227,7 +227,7 @@ static void finish_tls(struct loader *l, struct endpoint_form *f)
 		          "server should be renewed");
 }
 
-/* ---- the whole ------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static int standard_port(const struct endpoint_config *e)
 {

@@ -86,7 +86,7 @@ static void check_private(struct loader *l, const struct node *n, const char *pa
 		           word, (unsigned)st.st_uid);
 }
 
-/* ---- keys and secrets ------------------------------------------------------------------------ */
+/* ---- keys and secrets ---------------------------------------------------------------------- */
 
 /* The two files that are taken for a private key most often. */
 static void check_key_content(struct loader *l, const struct node *n, const char *path, int fd)
@@ -186,7 +186,7 @@ void files_check_secret(struct loader *l, const struct node *n, const struct sec
 		           escape_name(s->argv[0], &tmp), strerrordesc_np(errno));
 }
 
-/* ---- certificates ---------------------------------------------------------------------------- */
+/* ---- certificates -------------------------------------------------------------------------- */
 
 /* The first part of a file as text; "" when it cannot be read. */
 static char *read_start(int fd)
@@ -302,7 +302,7 @@ void files_check_tls_key(struct loader *l, const struct node *n, const char *pat
 	(void)close(fd); /* was only read */
 }
 
-/* ---- directories ----------------------------------------------------------------------------- */
+/* ---- directories --------------------------------------------------------------------------- */
 
 static void tell_missing_dir(struct loader *l, const struct node *n, const char *dir, int number)
 {

@@ -28,7 +28,7 @@ struct reading {
 	int count;
 };
 
-/* ---- one file -------------------------------------------------------------------------------- */
+/* ---- one file ------------------------------------------------------------------------------ */
 
 static void tell(struct reading *r, const struct node *at, const char *path, const char *sentence)
 {
@@ -104,7 +104,7 @@ static const struct node *bind_file(struct reading *r, const struct config_text 
 	return root;
 }
 
-/* ---- what it includes ------------------------------------------------------------------------ */
+/* ---- what it includes ---------------------------------------------------------------------- */
 
 static void include_file(struct reading *r, const struct loaded *by, const struct node *at,
                          const char *path);
@@ -185,7 +185,7 @@ static bool was_loaded(struct reading *r, const struct loaded *f)
 	return false;
 }
 
-/* ---- the files ------------------------------------------------------------------------------- */
+/* ---- the files ----------------------------------------------------------------------------- */
 
 static void read_open_file(struct reading *r, struct loaded *f, int fd)
 {

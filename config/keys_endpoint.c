@@ -12,7 +12,7 @@
 #define SECRET(member) .at = offsetof(struct secret_form, member)
 #define SECOND         INT64_C(1000)
 
-/* ---- secrets --------------------------------------------------------------------------------- */
+/* ---- secrets ------------------------------------------------------------------------------- */
 
 static const char *check_credential(const char *name)
 {
@@ -65,7 +65,7 @@ const struct table keys_secret = {
                 "warned about",
 };
 
-/* ---- authentication -------------------------------------------------------------------------- */
+/* ---- authentication ------------------------------------------------------------------------ */
 
 static const struct key publickey_keys[] = {
         {"key", KEY_PATH, .flags = KEY_REQUIRED, AUTH(key_file),
@@ -99,7 +99,7 @@ static const struct table keys_auth = {
         .instead = "wants {publickey: {key: PATH}} or {password: {credential: NAME}}",
 };
 
-/* ---- the endpoint ---------------------------------------------------------------------------- */
+/* ---- the endpoint -------------------------------------------------------------------------- */
 
 static const struct word words_protocol[] = {
         {"sftp", PROTOCOL_SFTP, "SFTP over SSH", NULL},

@@ -9,7 +9,7 @@
 	.at = offsetof(struct endpoint_form, out.ftp.commands.member), \
 	.count_at = offsetof(struct endpoint_form, out.ftp.commands.member##_count)
 
-/* ---- TLS ------------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 static const struct word words_tls_mode[] = {
         {"explicit", TLS_EXPLICIT, "AUTH TLS on the usual port, before the user name", NULL},
@@ -74,7 +74,7 @@ const struct table keys_tls = {
         .keys = tls_keys,
 };
 
-/* ---- data connections ------------------------------------------------------------------------ */
+/* ---- data connections ---------------------------------------------------------------------- */
 
 static const struct word words_data_mode[] = {
         {"passive", FTP_PASSIVE, "ferryd connects to the server (EPSV, then PASV)", NULL},
@@ -114,7 +114,7 @@ const struct table keys_ftp_data = {
         .keys = data_keys,
 };
 
-/* ---- names, listings, extra commands --------------------------------------------------------- */
+/* ---- names, listings, extra commands ------------------------------------------------------- */
 
 const struct word words_ftp_charset[] = {
         {"utf-8", FTP_UTF_8, "the server is asked for UTF-8 where it offers it", NULL},

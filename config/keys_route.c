@@ -13,7 +13,7 @@
 #define SECOND        INT64_C(1000)
 #define DAY           (24 * 3600 * SECOND)
 
-/* ---- retry ----------------------------------------------------------------------------------- */
+/* ---- retry --------------------------------------------------------------------------------- */
 
 #define RETRY_KEYS(first_value, most_value, attempts_value)                                      \
 	{"first",                                                                                \
@@ -60,7 +60,7 @@ static const struct table keys_dest_retry = {
         .keys = dest_retry_keys,
 };
 
-/* ---- from ------------------------------------------------------------------------------------ */
+/* ---- from ---------------------------------------------------------------------------------- */
 
 static const struct word words_order[] = {
         {"name", ORDER_NAME, "by name", NULL},
@@ -158,7 +158,7 @@ static const struct table keys_from = {
         .keys = from_keys,
 };
 
-/* ---- to -------------------------------------------------------------------------------------- */
+/* ---- to ------------------------------------------------------------------------------------ */
 
 static const struct word words_exists[] = {
         {"fail", EXISTS_FAIL, "the file is held, unless it is the same one from the same job",

@@ -22,7 +22,7 @@ struct texts {
 	size_t count;
 };
 
-/* ---- what the tables fill -------------------------------------------------------------------- */
+/* ---- what the tables fill ------------------------------------------------------------------ */
 
 struct secret_form {
 	struct secret_ref ref;
@@ -83,7 +83,7 @@ struct loader {
 	size_t secret_values;
 };
 
-/* ---- the steps ------------------------------------------------------------------------------- */
+/* ---- the steps ----------------------------------------------------------------------------- */
 
 /* endpoint.c */
 void endpoint_finish(struct loader *l, struct endpoint_form *f);

@@ -20,7 +20,7 @@
 
 enum { SAMPLE_BYTES = 512 };
 
-/* ---- names ----------------------------------------------------------------------------------- */
+/* ---- names --------------------------------------------------------------------------------- */
 
 /* A name that the pattern matches: "*" and "?" become an x, "[...]" its first character. */
 static void sample_of(const char *pattern, char out[SAMPLE_BYTES])
@@ -89,7 +89,7 @@ bool loops_name_matches(const struct route_source *source, const char *name_temp
 	return false;
 }
 
-/* ---- directories ----------------------------------------------------------------------------- */
+/* ---- directories --------------------------------------------------------------------------- */
 
 static bool reaches(const struct route_dest *d, const struct route_source *s)
 {
@@ -119,7 +119,7 @@ static const struct dest_form *edge(const struct route_form *from, const struct 
 	return NULL;
 }
 
-/* ---- the walk: depth first, each route once -------------------------------------------------- */
+/* ---- the walk: depth first, each route once ------------------------------------------------ */
 
 enum colour { WHITE, GREY, BLACK };
 

@@ -25,7 +25,7 @@ static struct place place_of(const struct reader *r, const yaml_mark_t *mark)
 	return (struct place){r->in->source, (int)mark->line + 1, (int)mark->column + 1};
 }
 
-/* ---- what the parser itself refuses ---------------------------------------------------------- */
+/* ---- what the parser itself refuses -------------------------------------------------------- */
 
 /* Where a byte of the input stands, for errors the reader finds before there are marks. */
 static struct place place_of_byte(const struct reader *r, size_t offset)
@@ -132,7 +132,7 @@ static void give_up(struct reader *r, const char *sentence)
 	r->failed = true;
 }
 
-/* ---- building the tree ----------------------------------------------------------------------- */
+/* ---- building the tree --------------------------------------------------------------------- */
 
 static struct node *read_value(struct reader *r, const struct node *parent);
 
@@ -338,7 +338,7 @@ struct node *node_parse(const struct node_input *in, struct arena *arena, struct
 	return root;
 }
 
-/* ---- reading the tree ------------------------------------------------------------------------ */
+/* ---- reading the tree ---------------------------------------------------------------------- */
 
 bool node_has(const struct node *map, const char *key)
 {

@@ -37,7 +37,7 @@ static const char opening[] =
         "* YAML's anchors, aliases, merge keys and tags are refused, and so are duplicate keys;\n"
         "* a file has at most 1 MiB and 16 levels, all files together 100,000 values.\n";
 
-/* ---- cells ----------------------------------------------------------------------------------- */
+/* ---- cells --------------------------------------------------------------------------------- */
 
 /* A bar would end the cell. */
 static void add_cell(struct buf *out, const char *text)
@@ -136,7 +136,7 @@ static const char *meaning_text(const struct key *k, char out[CELL_BYTES])
 	return out;
 }
 
-/* ---- chapters -------------------------------------------------------------------------------- */
+/* ---- chapters ------------------------------------------------------------------------------ */
 
 static void add_row(struct buf *out, const struct key *k)
 {

@@ -30,7 +30,7 @@ const char *route_check_glob(const char *pattern)
 	return NULL;
 }
 
-/* ---- where ----------------------------------------------------------------------------------- */
+/* ---- where --------------------------------------------------------------------------------- */
 
 struct where {
 	const struct endpoint_config *endpoint;
@@ -98,7 +98,7 @@ static bool is_apart_from_state(struct loader *l, const struct node *n, const ch
 	return false;
 }
 
-/* ---- from ------------------------------------------------------------------------------------ */
+/* ---- from ---------------------------------------------------------------------------------- */
 
 static void finish_schedule(struct loader *l, struct route_source *s, const struct node *n)
 {
@@ -196,7 +196,7 @@ static void finish_source(struct loader *l, struct route_form *f)
 		                s->after == AFTER_KEEP ? DIR_READ : DIR_READ_AND_CHANGE);
 }
 
-/* ---- to -------------------------------------------------------------------------------------- */
+/* ---- to ------------------------------------------------------------------------------------ */
 
 static void inherit_retry(struct route_dest *d, const struct node *n,
                           const struct retry_config *route)

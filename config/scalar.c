@@ -23,7 +23,7 @@ static bool is_scalar(struct binder *b, const struct key *k, const struct node *
 	return false;
 }
 
-/* ---- text ------------------------------------------------------------------------------------ */
+/* ---- text ---------------------------------------------------------------------------------- */
 
 static const char *judge(const struct binder *b, const struct key *k, const char *text)
 {
@@ -78,7 +78,7 @@ void bind_text(struct binder *b, const struct key *k, const struct node *n, void
 		memcpy(key_field(k, base), &text, sizeof(text));
 }
 
-/* ---- paths ----------------------------------------------------------------------------------- */
+/* ---- paths --------------------------------------------------------------------------------- */
 
 const char *bind_one_path(struct binder *b, const struct key *k, const struct node *n)
 {
@@ -106,7 +106,7 @@ void bind_path(struct binder *b, const struct key *k, const struct node *n, void
 		memcpy(key_field(k, base), &path, sizeof(path));
 }
 
-/* ---- numbers --------------------------------------------------------------------------------- */
+/* ---- numbers ------------------------------------------------------------------------------- */
 
 static bool is_number(const char *text)
 {
@@ -237,7 +237,7 @@ void bind_duration(struct binder *b, const struct key *k, const struct node *n, 
 		memcpy(key_field(k, base), &value, sizeof(value));
 }
 
-/* ---- words ----------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------- */
 
 void bind_bool(struct binder *b, const struct key *k, const struct node *n, void *base)
 {

@@ -14,7 +14,7 @@ typedef void shape_fn(struct json *j, const struct key *k);
 
 static void table_body(struct json *j, const struct table *t);
 
-/* ---- scalars --------------------------------------------------------------------------------- */
+/* ---- scalars ------------------------------------------------------------------------------- */
 
 static void words(struct json *j, const struct word *w)
 {
@@ -130,7 +130,7 @@ static void shape_mode(struct json *j, const struct key *k)
 	json_text(j, "pattern", "^0?[0-7]{3}$");
 }
 
-/* ---- lists ----------------------------------------------------------------------------------- */
+/* ---- lists --------------------------------------------------------------------------------- */
 
 static void shape_flags(struct json *j, const struct key *k)
 {
@@ -167,7 +167,7 @@ static void shape_paths(struct json *j, const struct key *k)
 	one_or_list(j, k, shape_path);
 }
 
-/* ---- maps ------------------------------------------------------------------------------------ */
+/* ---- maps ---------------------------------------------------------------------------------- */
 
 static void shape_section(struct json *j, const struct key *k)
 {
@@ -239,7 +239,7 @@ static shape_fn *const shapes[KEY_TYPE_COUNT] = {
         [KEY_NAMED] = shape_named,
 };
 
-/* ---- keys and tables ------------------------------------------------------------------------- */
+/* ---- keys and tables ----------------------------------------------------------------------- */
 
 static void default_of(struct json *j, const struct key *k)
 {

@@ -14,7 +14,7 @@
 
 enum { COMMAND_MS = 10 * 1000, PAGE = 4096 };
 
-/* ---- memory ---------------------------------------------------------------------------------- */
+/* ---- memory -------------------------------------------------------------------------------- */
 
 /* Pages of its own: nothing else shares the lock, and a wipe cannot miss a copy. */
 static int map(struct secret *s, size_t bytes, struct err *e)
@@ -56,7 +56,7 @@ static int from_text(const char *text, struct secret *s, struct err *e)
 	return 0;
 }
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 enum file_kind { FILE_PRIVATE, FILE_CREDENTIAL };
 
@@ -153,7 +153,7 @@ static int from_credential(const char *name, struct secret *s, struct err *e)
 	return r;
 }
 
-/* ---- the rest -------------------------------------------------------------------------------- */
+/* ---- the rest ------------------------------------------------------------------------------ */
 
 static int from_env(const char *name, struct secret *s, struct err *e)
 {

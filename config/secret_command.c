@@ -24,7 +24,7 @@ struct running {
 	int64_t until;       /* monotonic */
 };
 
-/* ---- starting -------------------------------------------------------------------------------- */
+/* ---- starting ------------------------------------------------------------------------------ */
 
 /* Only what programs cannot do without; our own environment may hold secrets. */
 static int spawn(pid_t *pid, const char *const *argv, const posix_spawn_file_actions_t *files,
@@ -86,7 +86,7 @@ static int start(struct running *p, const char *const *argv, struct err *e)
 	return err_errno(e, ERR_CONFIG, CODE, "run %s", p->name);
 }
 
-/* ---- reading and waiting --------------------------------------------------------------------- */
+/* ---- reading and waiting ------------------------------------------------------------------- */
 
 /* Whether `fd` has something to tell before the time is up. */
 static bool await_fd(const struct running *p, int fd)

@@ -33,8 +33,7 @@ const struct config_judges engine_judges = {
         .endpoint = judge_endpoint,
 };
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 static int make_shards(struct engine *g, struct err *e)
 {
@@ -106,8 +105,7 @@ void engine_free(struct engine *g)
 	free(g);
 }
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 struct route *engine_route(const struct engine *g, const char *name)
 {
@@ -222,8 +220,7 @@ static bool has_changed(const struct route *r, const struct config *next)
 	return !now || !now->enabled || strcmp(now->fingerprint, r->settings->fingerprint) != 0;
 }
 
-/* ---- reload -----------------------------------------------------------------------------------
- */
+/* ---- reload -------------------------------------------------------------------------------- */
 
 struct loading {
 	const char *file;
@@ -349,8 +346,7 @@ int engine_reload(struct engine *g, char **text, struct err *e)
 	return r;
 }
 
-/* ---- signals ----------------------------------------------------------------------------------
- */
+/* ---- signals ------------------------------------------------------------------------------- */
 
 static void reload_by_signal(void *arg)
 {
@@ -426,8 +422,7 @@ static void signals_fiber(void *arg)
 	io_close(io);
 }
 
-/* ---- the watchdog -----------------------------------------------------------------------------
- */
+/* ---- the watchdog -------------------------------------------------------------------------- */
 
 static bool everyone_answers(const struct engine *g)
 {
@@ -451,8 +446,7 @@ static void watchdog_fiber(void *arg)
 	}
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 static int recover(void *arg, struct err *e)
 {

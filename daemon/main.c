@@ -44,8 +44,7 @@ static const char usage_text[] =
         "SIGHUP loads the configuration again, SIGTERM lets running transfers end and stops.\n"
         "The operator's command is ferryctl.\n";
 
-/* ---- what is asked ----------------------------------------------------------------------------
- */
+/* ---- what is asked ------------------------------------------------------------------------- */
 
 static int parse(int argc, char **argv, enum action *action, const char **file)
 {
@@ -87,8 +86,7 @@ static int parse(int argc, char **argv, enum action *action, const char **file)
 	return optind == argc ? 0 : -1;
 }
 
-/* ---- printing ---------------------------------------------------------------------------------
- */
+/* ---- printing ------------------------------------------------------------------------------ */
 
 static int print_made(void (*make)(struct buf *))
 {
@@ -139,8 +137,7 @@ static int check(const char *file)
 	return exit_code;
 }
 
-/* ---- the process ------------------------------------------------------------------------------
- */
+/* ---- the process --------------------------------------------------------------------------- */
 
 /* A store file must never become descriptor 2, where stray messages go. */
 static void keep_standard_descriptors(void)

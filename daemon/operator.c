@@ -12,8 +12,7 @@
 #include "daemon/engine.h"
 #include "daemon/runtime/work.h"
 
-/* ---- status -----------------------------------------------------------------------------------
- */
+/* ---- status -------------------------------------------------------------------------------- */
 
 static void fill_workers(const struct engine *g, struct control_status *out)
 {
@@ -112,8 +111,7 @@ static int status(void *arg, struct control_status *out, struct err *e)
 	return r;
 }
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 static char *place(const struct endpoint_config *p, const char *path)
 {
@@ -183,8 +181,7 @@ static int routes(void *arg, struct control_route **out, size_t *count, struct e
 	return r;
 }
 
-/* ---- fibers -----------------------------------------------------------------------------------
- */
+/* ---- fibers -------------------------------------------------------------------------------- */
 
 struct fiber_list {
 	struct worker *worker;
@@ -235,8 +232,7 @@ static int fibers(void *arg, struct control_fiber **out, size_t *count, struct e
 	return 0;
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------
- */
+/* ---- jobs ---------------------------------------------------------------------------------- */
 
 static int jobs(void *arg, const struct store_filter *f, struct store_job_info *out, size_t *count,
                 struct err *e)
@@ -252,8 +248,7 @@ static int show(void *arg, int64_t job, struct store_job_info *out,
 	                  events, event_count, e);
 }
 
-/* ---- commands ---------------------------------------------------------------------------------
- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static int no_route(const struct engine *g, const char *name, struct err *e)
 {

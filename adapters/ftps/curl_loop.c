@@ -15,7 +15,7 @@
 
 enum { WATCH_MS = 1000, THREAD_STACK_BYTES = 1024 * 1024 };
 
-/* ---- waking each other ----------------------------------------------------------------------- */
+/* ---- waking each other --------------------------------------------------------------------- */
 
 static void on_post(void *arg)
 {
@@ -56,7 +56,7 @@ void curl_loop_cut(struct curl_loop *l, enum curl_cut why)
 	ring_bell(l);
 }
 
-/* ---- the trace ------------------------------------------------------------------------------- */
+/* ---- the trace ----------------------------------------------------------------------------- */
 
 static void trace_lines(struct curl_loop *l, char *text)
 {
@@ -80,7 +80,7 @@ static void flush_trace(struct curl_loop *l)
 		trace_lines(l, text);
 }
 
-/* ---- bytes ----------------------------------------------------------------------------------- */
+/* ---- bytes --------------------------------------------------------------------------------- */
 
 /* 1 = some were moved, 0 = there were none, or sink's error. */
 static int drain(struct curl_loop *l, struct curl_job *job, struct err *e)
@@ -160,7 +160,7 @@ static int pump(struct curl_loop *l, struct curl_job *job, struct err *e)
 	}
 }
 
-/* ---- one job --------------------------------------------------------------------------------- */
+/* ---- one job ------------------------------------------------------------------------------- */
 
 static void note_timeout(struct curl_loop *l, struct curl_job *job)
 {
@@ -278,7 +278,7 @@ int curl_loop_run(struct curl_loop *l, struct curl_job *job, struct err *e)
 	return job->rc == CURLE_OK ? 0 : 1;
 }
 
-/* ---- life ------------------------------------------------------------------------------------ */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 static void init_library(void)
 {

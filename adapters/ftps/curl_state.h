@@ -65,7 +65,7 @@ static inline bool curl_is_cut(struct curl_loop *l)
 	return atomic_load(&l->cut) != CUT_NONE;
 }
 
-/* ---- the thread's --------------------------------------------------------------------------- */
+/* ---- the thread's -------------------------------------------------------------------------- */
 
 void curl_drain_bell(struct curl_loop *l);
 /* libcurl's write and read callbacks: between it and the ring (curl_bytes.c). */

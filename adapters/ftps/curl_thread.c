@@ -19,7 +19,7 @@
  */
 enum { POLL_MS = 1000, NAP_MS = 20, FRUITLESS_MOST = 8 };
 
-/* ---- what the server owes -------------------------------------------------------------------- */
+/* ---- what the server owes ------------------------------------------------------------------ */
 
 static int64_t allowance(const struct endpoint_timeouts *t, enum curl_step step)
 {
@@ -82,7 +82,7 @@ static void expect_after_reply(struct curl_loop *l, int code)
 	}
 }
 
-/* ---- libcurl's callbacks --------------------------------------------------------------------- */
+/* ---- libcurl's callbacks ------------------------------------------------------------------- */
 
 static void on_line_sent(struct curl_loop *l, const char *line, size_t n)
 {
@@ -203,7 +203,7 @@ static int on_close(void *arg, curl_socket_t fd)
 	return close(fd);
 }
 
-/* ---- one job --------------------------------------------------------------------------------- */
+/* ---- one job ------------------------------------------------------------------------------- */
 
 static void configure_transfer(struct curl_loop *l, const struct curl_job *job)
 {
@@ -357,7 +357,7 @@ static bool do_job(struct curl_loop *l, struct curl_job *job)
 	return rc == CURLE_OK;
 }
 
-/* ---- the thread ------------------------------------------------------------------------------ */
+/* ---- the thread ---------------------------------------------------------------------------- */
 
 /* Between jobs: the server's end of the connection is watched. */
 static bool is_hung_up(struct curl_loop *l)

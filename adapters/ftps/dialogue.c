@@ -49,7 +49,7 @@ static void note(struct dialogue *d, const char *arrow, const char *text, size_t
 		                 (long long)us / 1000, (long long)us % 1000);
 }
 
-/* ---- commands -------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static bool is_secret(const char *verb)
 {
@@ -93,7 +93,7 @@ void dialogue_sent(struct dialogue *d, const char *line, size_t n, int64_t now_u
 	note(d, ">", d->command, strlen(d->command), -1);
 }
 
-/* ---- replies --------------------------------------------------------------------------------- */
+/* ---- replies ------------------------------------------------------------------------------- */
 
 static int code_of(const char *line, size_t n)
 {

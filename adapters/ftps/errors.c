@@ -41,7 +41,7 @@ static int report(const struct report *r, struct ftps_meaning m, int native, con
 	               m.cure ? m.cure : "", server_words(r->d, words));
 }
 
-/* ---- a reply that says no -------------------------------------------------------------------- */
+/* ---- a reply that says no ------------------------------------------------------------------ */
 
 static const struct words_row {
 	int from, to; /* codes */
@@ -182,7 +182,7 @@ static int refused(const struct report *r)
 	return report(r, ftps_reply_meaning(code, r->d->words), code, "the server refuses");
 }
 
-/* ---- a step that did not come ---------------------------------------------------------------- */
+/* ---- a step that did not come -------------------------------------------------------------- */
 
 static const struct {
 	const char *code, *cure;
@@ -261,7 +261,7 @@ static int was_cut(const struct report *r)
 	}
 }
 
-/* ---- TLS ------------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 static struct ftps_meaning certificate_meaning(int error)
 {
@@ -330,8 +330,7 @@ static int no_handshake(const struct report *r)
 	              sentence);
 }
 
-/* ---- everything else --------------------------------------------------------------------------
- */
+/* ---- everything else ----------------------------------------------------------------------- */
 
 static bool has_begun_data(const struct report *r)
 {

@@ -42,7 +42,7 @@ int ftp_remove(struct ftp_session *s, const char *path, struct err *e)
 	return r;
 }
 
-/* ---- rename ---------------------------------------------------------------------------------- */
+/* ---- rename -------------------------------------------------------------------------------- */
 
 /* 1 = taken, 0 = free, negative = the server did not say */
 static int is_taken(struct ftp_session *s, const char *to, struct err *e)
@@ -107,7 +107,7 @@ int ftp_rename(struct ftp_session *s, const char *from, const char *to, enum ren
 	return mode == RENAME_REPLACE ? replace(s, from, to, e) : rename_to_free(s, from, to, e);
 }
 
-/* ---- mkdir ----------------------------------------------------------------------------------- */
+/* ---- mkdir --------------------------------------------------------------------------------- */
 
 /* CWD is the one question every server answers; it costs nothing, as all paths are absolute. Where
  * the login directory is not known it would be lost. */

@@ -32,7 +32,7 @@ int ftp_rename(struct ftp_session *s, const char *from, const char *to, enum ren
 int ftp_remove(struct ftp_session *s, const char *path, struct err *e);
 int ftp_mkdir(struct ftp_session *s, const char *path, struct err *e);
 
-/* ---- among the files of this room ------------------------------------------------------------ */
+/* ---- among the files of this room ---------------------------------------------------------- */
 
 /* Of a path as it goes to the server; ERR_OBJECT when the server does not say. */
 int ftp_ask_size(struct ftp_session *s, const char *there, uint64_t *size, struct err *e);

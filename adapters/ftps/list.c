@@ -46,7 +46,7 @@ static bool wants_zone(const struct ftp_session *s)
 	return ftp_session_dialect(s) == FTP_LIST && s->features.mdtm && !s->zone_is_known;
 }
 
-/* ---- entries --------------------------------------------------------------------------------- */
+/* ---- entries ------------------------------------------------------------------------------- */
 
 static int check_limits(struct ftp_list *l, const struct entry *entry, struct err *e)
 {
@@ -103,7 +103,7 @@ static int on_bytes(void *arg, const void *data, size_t n, struct err *e)
 	return ftp_listing_feed(l->parser, data, n, on_entry, l, e);
 }
 
-/* ---- the server's zone ----------------------------------------------------------------------- */
+/* ---- the server's zone --------------------------------------------------------------------- */
 
 /* Listed local times were taken for UTC: by how much was that wrong? Zones differ by quarters of an
  * hour, and the listing leaves out the seconds. */
@@ -162,7 +162,7 @@ static void release(struct ftp_list *l)
 	ftp_listing_free(l->parser);
 }
 
-/* ---- MLSD and LIST --------------------------------------------------------------------------- */
+/* ---- MLSD and LIST ------------------------------------------------------------------------- */
 
 /* Nothing else tells how long a listing is. */
 static int run_to_its_end(struct ftp_list *l, struct curl_job *job, struct err *e)

@@ -32,7 +32,7 @@ struct columns {
 	bool has_offset;
 };
 
-/* ---- the mode -------------------------------------------------------------------------------- */
+/* ---- the mode ------------------------------------------------------------------------------ */
 
 static enum entry_type type_of(char c)
 {
@@ -63,7 +63,7 @@ static size_t read_mode(const char *line)
 	return line[n] == ' ' ? n : 0;
 }
 
-/* ---- the date -------------------------------------------------------------------------------- */
+/* ---- the date ------------------------------------------------------------------------------ */
 
 static const struct word *word_at(const struct columns *c, size_t i)
 {
@@ -204,7 +204,7 @@ static int64_t mtime_of(struct columns *c, const struct line_clock *clock)
 	return ftp_date_utc(&c->date, offset);
 }
 
-/* ---- the name -------------------------------------------------------------------------------- */
+/* ---- the name ------------------------------------------------------------------------------ */
 
 /* Names and targets may hold arrows too; a link's size is the length of its target, which tells
  * which arrow it is. Where no arrow fits, it is the first one. */
@@ -241,7 +241,7 @@ static bool take_name(char *line, size_t n, const struct columns *c, struct entr
 	return true;
 }
 
-/* ---- the line -------------------------------------------------------------------------------- */
+/* ---- the line ------------------------------------------------------------------------------ */
 
 /* A device has "major, minor" in place of the size. */
 static uint64_t size_of(const struct columns *c)

@@ -38,7 +38,7 @@ int64_t ftp_listing_precision_ms(const struct ftp_listing *l)
 	return l->last.entry.mtime_ms == MTIME_UNKNOWN ? 0 : l->last.precision_ms;
 }
 
-/* ---- errors ---------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------- */
 
 static int refuse_line(const struct ftp_listing *l, struct err *e)
 {
@@ -73,7 +73,7 @@ static int tell_complaint(const struct ftp_listing *l, enum line_kind kind, stru
 	               escape(l->line, l->used, quote, sizeof(quote)));
 }
 
-/* ---- lines ----------------------------------------------------------------------------------- */
+/* ---- lines --------------------------------------------------------------------------------- */
 
 static enum line_kind read_line(struct ftp_listing *l)
 {
@@ -153,7 +153,7 @@ int ftp_listing_end(struct ftp_listing *l, list_fn *each, void *arg, struct err 
 	return l->used ? take_line(l, each, arg, e) : 0;
 }
 
-/* ---- single lines ---------------------------------------------------------------------------- */
+/* ---- single lines -------------------------------------------------------------------------- */
 
 static size_t without_line_end(const char *line, size_t n)
 {

@@ -46,7 +46,7 @@ int ftp_listing_end(struct ftp_listing *l, list_fn *each, void *arg, struct err 
 /* Of the last entry's time: 1, 1000, 60000 or 86400000; 0 when it has none. */
 int64_t ftp_listing_precision_ms(const struct ftp_listing *l);
 
-/* ---- single lines ---------------------------------------------------------------------------- */
+/* ---- single lines -------------------------------------------------------------------------- */
 
 /* The line with facts in MLST's reply, " type=file;size=5; /path", with or without the space before
  * it and the line end. out->name is NULL. ERR_PROTOCOL "FTP-MLST-REPLY". */

@@ -22,7 +22,7 @@ static int check(const char *path, struct err *e)
 	return 0;
 }
 
-/* ---- character sets -------------------------------------------------------------------------- */
+/* ---- character sets ------------------------------------------------------------------------ */
 
 /* U+0080..U+00FF are two bytes in UTF-8, C2 or C3 first. */
 static char *to_latin_1(const char *path, struct err *e)
@@ -68,7 +68,7 @@ char *ftp_path_name(const struct ftp_session *s, const char *name, size_t *n)
 	return out;
 }
 
-/* ---- parts ----------------------------------------------------------------------------------- */
+/* ---- parts --------------------------------------------------------------------------------- */
 
 static char *absolute(const struct ftp_session *s, const char *path)
 {

@@ -12,8 +12,7 @@
 /* libcurl's own time-outs are only a second line behind ours. */
 enum { NEVER_SECONDS = 24 * 3600 };
 
-/* ---- options of every job ---------------------------------------------------------------------
- */
+/* ---- options of every job ------------------------------------------------------------------ */
 
 static void configure_data(const struct endpoint_config *p, CURL *c)
 {
@@ -72,7 +71,7 @@ static void configure(CURL *c, void *arg)
 		(void)curl_easy_setopt(c, CURLOPT_USE_SSL, (long)CURLUSESSL_NONE);
 }
 
-/* ---- jobs ------------------------------------------------------------------------------------ */
+/* ---- jobs ---------------------------------------------------------------------------------- */
 
 /* libcurl has its own idea of the TYPE; ours is what the server was told last. */
 static void note_type(struct ftp_session *s)
@@ -138,7 +137,7 @@ struct ftp_reply ftp_session_reply(const struct ftp_session *s, const char *verb
 	return r;
 }
 
-/* ---- what the server can do ------------------------------------------------------------------ */
+/* ---- what the server can do ---------------------------------------------------------------- */
 
 static void take_feature(struct ftp_features *f, const char *line, size_t n)
 {
@@ -206,7 +205,7 @@ static void take_entry(struct ftp_session *s)
 		}
 }
 
-/* ---- opening --------------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static int read_secrets(struct ftp_session *s, struct err *e)
 {

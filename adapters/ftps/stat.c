@@ -11,7 +11,7 @@ enum { MINUTE_MS = 60 * 1000, NAMES_MOST = 1000 * 1000, NAME_BYTES_MOST = 64 * 1
 /* Younger files are listed with the minute by every ls; about half a year they differ. */
 static const int64_t surely_with_minute_ms = INT64_C(170) * 24 * 3600 * 1000;
 
-/* ---- MLST ------------------------------------------------------------------------------------ */
+/* ---- MLST ---------------------------------------------------------------------------------- */
 
 /* 250-…, one line that begins with a space, 250 … (RFC 3659 §7.2) */
 static int parse_mlst(struct ftp_reply r, struct entry *out, struct err *e)
@@ -42,7 +42,7 @@ static int stat_mlst(struct ftp_session *s, const char *path, const char *there,
 	return r < 0 ? r : parse_mlst(ftp_session_reply(s, "MLST"), out, e);
 }
 
-/* ---- the line in the parent's listing -------------------------------------------------------- */
+/* ---- the line in the parent's listing ------------------------------------------------------ */
 
 struct search {
 	const char *name;
@@ -90,7 +90,7 @@ static int stat_by_parent(struct ftp_session *s, const char *path, struct entry 
 	return 0;
 }
 
-/* ---- SIZE and MDTM --------------------------------------------------------------------------- */
+/* ---- SIZE and MDTM ------------------------------------------------------------------------- */
 
 static int ask_file(struct ftp_session *s, const char *there, const char *verb, struct err *e)
 {

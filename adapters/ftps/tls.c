@@ -10,7 +10,7 @@
 
 static const char system_ca[] = "/etc/ssl/certs/ca-certificates.crt";
 
-/* ---- settings -------------------------------------------------------------------------------- */
+/* ---- settings ------------------------------------------------------------------------------ */
 
 static int find_ca(struct tls *t, struct err *e)
 {
@@ -64,7 +64,7 @@ void tls_release(struct tls *t)
 	*t = (struct tls){0};
 }
 
-/* ---- evidence -------------------------------------------------------------------------------- */
+/* ---- evidence ------------------------------------------------------------------------------ */
 
 static void copy_date(char out[TLS_DATE_ROOM], const ASN1_TIME *when)
 {
@@ -138,7 +138,7 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
 	return CURLE_OK;
 }
 
-/* ---- libcurl's options ----------------------------------------------------------------------- */
+/* ---- libcurl's options --------------------------------------------------------------------- */
 
 static long version_range(const struct tls_settings *s)
 {

@@ -5,7 +5,7 @@
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
-/* ---- get ------------------------------------------------------------------------------------- */
+/* ---- get ----------------------------------------------------------------------------------- */
 
 struct get {
 	struct ftp_session *session;
@@ -122,7 +122,7 @@ int ftp_get(struct ftp_session *s, const char *path, const struct get_options *o
 	return r;
 }
 
-/* ---- put ------------------------------------------------------------------------------------- */
+/* ---- put ----------------------------------------------------------------------------------- */
 
 static int send_file(struct ftp_session *s, const char *path, const char *there,
                      const struct put_options *o, struct err *e)

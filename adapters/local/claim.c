@@ -57,7 +57,7 @@ static int still_written(const struct claim *k, struct err *e)
 	               escape_name(k->path, &tmp), k->c->settings->root);
 }
 
-/* ---- on the pool ------------------------------------------------------------------------- */
+/* ---- on the pool --------------------------------------------------------------------------- */
 
 /* The directory for claimed files must be ours alone: who may enter it may change what we read. */
 static int check_claim_dir(const struct claim *k, struct err *e)
@@ -201,7 +201,7 @@ static int claim_file(void *arg, struct err *e)
 	return r;
 }
 
-/* ---- in the fiber ------------------------------------------------------------------------ */
+/* ---- in the fiber -------------------------------------------------------------------------- */
 
 int local_claim(struct connection *c, const char *path, const char *claimed,
                 const struct entry *expect, struct err *e)

@@ -18,7 +18,7 @@ static const struct capabilities capabilities = {
         .is_local = true,
 };
 
-/* ---- each operation ---------------------------------------------------------------------- */
+/* ---- each operation ------------------------------------------------------------------------ */
 
 int local_begin(struct connection *c, struct err *e)
 {
@@ -43,7 +43,7 @@ int local_end(struct connection *c, const char *verb, const char *path, int r, c
 	return r;
 }
 
-/* ---- connect, ping, close ---------------------------------------------------------------- */
+/* ---- connect, ping, close ------------------------------------------------------------------ */
 
 static int open_root(void *arg, struct err *e)
 {
@@ -135,7 +135,7 @@ static int local_ping(struct connection *c, struct err *e)
 	return local_end(c, "ping", ".", r, e);
 }
 
-/* ---- mkdir ------------------------------------------------------------------------------- */
+/* ---- mkdir --------------------------------------------------------------------------------- */
 
 struct mkdir_job {
 	struct connection *c;

@@ -28,7 +28,7 @@ struct piece {
 	struct err e;
 };
 
-/* ---- on the pool ------------------------------------------------------------------------- */
+/* ---- on the pool --------------------------------------------------------------------------- */
 
 static int refuse(const struct get *g, const char *code, const char *what, struct err *e)
 {
@@ -147,7 +147,7 @@ static int finish_large(void *arg, struct err *e)
 	return check_unchanged(last->get, last->at + last->n, e);
 }
 
-/* ---- in the fiber ------------------------------------------------------------------------ */
+/* ---- in the fiber -------------------------------------------------------------------------- */
 
 static void read_ahead(void *arg)
 {

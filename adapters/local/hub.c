@@ -20,7 +20,7 @@ struct hub *hub_here(void)
 	return hub_of_thread;
 }
 
-/* ---- the fiber --------------------------------------------------------------------------- */
+/* ---- the fiber ----------------------------------------------------------------------------- */
 
 static bool is_noise(uint32_t mask)
 {
@@ -99,7 +99,7 @@ static void hub_fiber(void *arg)
 	signal_raise(&h->stopped);
 }
 
-/* ---- taking and giving ------------------------------------------------------------------- */
+/* ---- taking and giving --------------------------------------------------------------------- */
 
 static void hub_free(struct hub *h)
 {
@@ -201,7 +201,7 @@ void hub_unwatch(struct hub *h, struct watch *w)
 	list_remove(&w->in_hub);
 }
 
-/* ---- who is writing ---------------------------------------------------------------------- */
+/* ---- who is writing ------------------------------------------------------------------------ */
 
 static bool is_busy_in(const struct watch *w, const char *path)
 {

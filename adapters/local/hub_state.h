@@ -68,7 +68,7 @@ struct scan {
 	int level;
 };
 
-/* ---- places.c ---------------------------------------------------------------------------- */
+/* ---- places.c ------------------------------------------------------------------------------ */
 
 /* NULL when it was let go already. */
 struct dir *dir_find(const struct hub *h, int wd);
@@ -86,7 +86,7 @@ void hub_scan_later(struct hub *h, struct sub *s, const char *name);
 void hub_run_scans(struct hub *h);
 void hub_cancel_scans(struct hub *h, const struct watch *w);
 
-/* ---- notices.c --------------------------------------------------------------------------- */
+/* ---- notices.c ----------------------------------------------------------------------------- */
 
 void hub_note(struct hub *h, const struct inotify_event *n);
 /* Calls changed() soon for all watches of the directory. */

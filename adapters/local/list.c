@@ -30,7 +30,7 @@ struct listing {
 	struct buf names;
 };
 
-/* ---- on the pool ------------------------------------------------------------------------- */
+/* ---- on the pool --------------------------------------------------------------------------- */
 
 static int open_dir(void *arg, struct err *e)
 {
@@ -119,7 +119,7 @@ static int close_early(void *arg, struct err *e)
 	return finish(arg);
 }
 
-/* ---- in the fiber ------------------------------------------------------------------------ */
+/* ---- in the fiber -------------------------------------------------------------------------- */
 
 struct taken {
 	const struct list_limits *limits;
@@ -201,7 +201,7 @@ int local_list(struct connection *c, const char *path, const struct list_limits 
 	return local_end(c, "list", path, r, e);
 }
 
-/* ---- stat -------------------------------------------------------------------------------- */
+/* ---- stat ---------------------------------------------------------------------------------- */
 
 struct stat_job {
 	struct connection *c;

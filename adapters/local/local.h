@@ -51,7 +51,7 @@ struct connection {
 	struct link watches;
 };
 
-/* ---- each operation ---------------------------------------------------------------------- */
+/* ---- each operation ------------------------------------------------------------------------ */
 
 int local_begin(struct connection *c, struct err *e);
 /* Traces the outcome and returns `r`. */
@@ -76,7 +76,7 @@ bool local_is_busy(struct connection *c, const char *path);
 /* Ends all watches of the connection. From a fiber. */
 void local_unwatch(struct connection *c);
 
-/* ---- shared pieces ----------------------------------------------------------------------- */
+/* ---- shared pieces ------------------------------------------------------------------------- */
 
 /* From errno: "<verb> <path> in <root>: <system's words>; <cure>". */
 int local_err(struct err *e, const struct connection *c, const char *verb, const char *path);

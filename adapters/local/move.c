@@ -8,7 +8,7 @@
 #include "daemon/base/escape.h"
 #include "daemon/runtime/work.h"
 
-/* ---- the rename itself ------------------------------------------------------------------- */
+/* ---- the rename itself --------------------------------------------------------------------- */
 
 static bool is_same_file(int a_dir, const char *a, int b_dir, const char *b)
 {
@@ -46,7 +46,7 @@ int local_rename_at(int from_dir, const char *from, int to_dir, const char *to,
 	return link_and_unlink(from_dir, from, to_dir, to);
 }
 
-/* ---- rename and remove ------------------------------------------------------------------- */
+/* ---- rename and remove --------------------------------------------------------------------- */
 
 struct move {
 	struct connection *c;
@@ -118,7 +118,7 @@ int local_remove(struct connection *c, const char *path, struct err *e)
 	return local_end(c, "remove", path, run_durably(&m, remove_file, "removing a file", e), e);
 }
 
-/* ---- adopt ------------------------------------------------------------------------------- */
+/* ---- adopt --------------------------------------------------------------------------------- */
 
 struct adopt {
 	struct connection *c;

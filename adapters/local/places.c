@@ -8,7 +8,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
 
-/* ---- directories and their places -------------------------------------------------------- */
+/* ---- directories and their places ---------------------------------------------------------- */
 
 struct dir *dir_find(const struct hub *h, int wd)
 {
@@ -95,7 +95,7 @@ void hub_drop_unplaced(struct hub *h)
 		}
 }
 
-/* ---- looking through new directories ----------------------------------------------------- */
+/* ---- looking through new directories ------------------------------------------------------- */
 
 static void warn_incomplete(struct watch *w, int error)
 {

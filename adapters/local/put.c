@@ -20,7 +20,7 @@ struct put {
 	uint64_t at;
 };
 
-/* ---- on the pool ------------------------------------------------------------------------- */
+/* ---- on the pool --------------------------------------------------------------------------- */
 
 /* The name is temporary and derived from the job, so what stands there is our own leftover. But
  * nothing is removed that could be somebody else's. */
@@ -143,7 +143,7 @@ static int close_dir(void *arg, struct err *e)
 	return 0;
 }
 
-/* ---- in the fiber ------------------------------------------------------------------------ */
+/* ---- in the fiber -------------------------------------------------------------------------- */
 
 /* Exactly n bytes from the source. */
 static int fill(const struct source *s, char *data, size_t n, struct err *e)

@@ -27,8 +27,7 @@ struct auth_material {
 	size_t count;
 };
 
-/* ---- keys and secrets, on the work pool ---------------------------------------------------------
- */
+/* ---- keys and secrets, on the work pool ---------------------------------------------------- */
 
 static int prepare_key(struct auth_item *item, struct err *e)
 {

@@ -21,8 +21,7 @@ static struct channel *channel_of(struct stream *s)
 	return (struct channel *)(void *)((char *)s - offsetof(struct channel, stream));
 }
 
-/* ---- opening -----------------------------------------------------------------------------------
- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static int open_session(struct channel *c, struct deadline d, struct err *e)
 {
@@ -63,8 +62,7 @@ static int start_subsystem(struct channel *c, const char *name, struct deadline 
 	return rc ? ssh_failed(s, SSH_CHANNEL, rc, e) : 0;
 }
 
-/* ---- the stream --------------------------------------------------------------------------------
- */
+/* ---- the stream ---------------------------------------------------------------------------- */
 
 /* What a subsystem that could not start has to say goes to standard error. */
 static void trace_end(struct channel *c)

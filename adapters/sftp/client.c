@@ -22,7 +22,7 @@ enum {
 	SHOWN = 200,
 };
 
-/* ---- the end ----------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 void sftp_client_fail(struct sftp_client *c, const struct err *e)
 {
@@ -72,7 +72,7 @@ bool sftp_client_is_alive(const struct sftp_client *c)
 	return c->failure.kind == 0;
 }
 
-/* ---- answers ----------------------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------------------------- */
 
 void sftp_client_close_late(struct sftp_client *c, const void *handle, size_t n)
 {
@@ -214,7 +214,7 @@ int sftp_client_bad_frame(struct sftp_client *c, enum wire_frame frame, struct e
 	return ERR_PROTOCOL;
 }
 
-/* ---- the two fibers ---------------------------------------------------------------------- */
+/* ---- the two fibers ------------------------------------------------------------------------ */
 
 enum wire_frame sftp_client_next_frame(struct sftp_client *c, size_t *bytes)
 {
@@ -340,7 +340,7 @@ static void write_requests(void *arg)
 	}
 }
 
-/* ---- beginning and end ------------------------------------------------------------------- */
+/* ---- beginning and end --------------------------------------------------------------------- */
 
 static struct sftp_client *client_new(struct stream *s, const struct sftp_settings *settings)
 {
@@ -394,7 +394,7 @@ void sftp_client_close(struct sftp_client *c)
 	free(c);
 }
 
-/* ---- what others ask --------------------------------------------------------------------- */
+/* ---- what others ask ----------------------------------------------------------------------- */
 
 bool sftp_client_offers(const struct sftp_client *c, enum sftp_extension x)
 {

@@ -41,7 +41,7 @@
 struct trace;
 struct sftp_client;
 
-/* ---- the connection ---------------------------------------------------------------------- */
+/* ---- the connection ------------------------------------------------------------------------ */
 
 struct sftp_settings {
 	int64_t request_ms; /* one small request and its answer */
@@ -109,7 +109,7 @@ int64_t sftp_client_round_trip_us(const struct sftp_client *c);
 /* Requests still unanswered, abandoned ones too. */
 size_t sftp_client_in_flight(const struct sftp_client *c);
 
-/* ---- requests ---------------------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 /* X(enum, packet, expected reply, verb in messages, extension name) */
 #define SFTP_OPS(X)                                                                        \
@@ -185,7 +185,7 @@ bool sftp_request_is_eof(const struct sftp_request *rq);
 /* Abandons it if it is under way, frees what it owns; the request may be initialised again. */
 void sftp_request_release(struct sftp_request *rq);
 
-/* ---- handles ----------------------------------------------------------------------------- */
+/* ---- handles ------------------------------------------------------------------------------- */
 
 /* A server's handle, taken from the answer of an OPEN. */
 struct sftp_handle {

@@ -41,7 +41,7 @@ int sftp_remove(struct sftp_client *c, const char *path, struct err *e)
 	return r == ERR_OBJECT ? sftp_explain(c, path, SFTP_WANT_FILE, e) : r;
 }
 
-/* ---- mkdir ------------------------------------------------------------------------------- */
+/* ---- mkdir --------------------------------------------------------------------------------- */
 
 enum standing { STANDS_DIR, STANDS_NOTHING };
 

@@ -20,7 +20,7 @@ struct get {
 	bool is_at_end;
 };
 
-/* ---- judgement --------------------------------------------------------------------------- */
+/* ---- judgement ----------------------------------------------------------------------------- */
 
 static int wrong_size(const struct get *g, const char *code, const char *what, struct err *e)
 {
@@ -117,7 +117,7 @@ static int send_read(const struct get *g, struct sftp_request *rq, struct err *e
 	return 0;
 }
 
-/* ---- a small file ------------------------------------------------------------------------ */
+/* ---- a small file -------------------------------------------------------------------------- */
 
 /*
  * One READ for the whole file and a byte more: fewer bytes than asked for are the end of a file
@@ -168,7 +168,7 @@ static int get_small(struct get *g, struct err *e)
 	return r;
 }
 
-/* ---- a file of any size ------------------------------------------------------------------ */
+/* ---- a file of any size -------------------------------------------------------------------- */
 
 /* How much to ask for next; 0 = all is asked for. The byte behind the listed end is asked for as
  * well: that it is not there proves the end. */

@@ -9,7 +9,7 @@
 
 enum { DATA_BEST = 128 * 1024, DATA_LEAST = 1024, SHOWN = 200 };
 
-/* ---- the beginning ----------------------------------------------------------------------- */
+/* ---- the beginning ------------------------------------------------------------------------- */
 
 static int say_init(struct sftp_client *c, struct err *e)
 {

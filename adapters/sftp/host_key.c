@@ -12,8 +12,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
 
-/* ---- reading the files, on the work pool -------------------------------------------------------
- */
+/* ---- reading the files, on the work pool --------------------------------------------------- */
 
 struct load {
 	const struct endpoint_config *endpoint;

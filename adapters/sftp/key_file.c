@@ -48,8 +48,7 @@ static int wrong_passphrase(const char *path, struct err *e)
 	               escape_name(path, &tmp));
 }
 
-/* ---- the public half of an OpenSSL key, as SSH writes it (RFC 4253 §6.6, 5656 §3.1, 8709 §4) ----
- */
+/* ---- the public half of an OpenSSL key, as SSH writes it (RFC 4253 §6.6, 5656 §3.1, 8709 §4)  */
 
 static void put(struct buf *out, const void *data, size_t n)
 {
@@ -130,7 +129,7 @@ static bool put_public(struct buf *out, EVP_PKEY *key)
 	return false;
 }
 
-/* ---- the result ---- */
+/* ---- the result ---------------------------------------------------------------------------- */
 
 void private_key_wipe(struct private_key *k)
 {

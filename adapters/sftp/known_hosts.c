@@ -92,8 +92,7 @@ const char *key_fingerprint(const void *blob, size_t n, char out[FINGERPRINT_BYT
 	return out;
 }
 
-/* ---- does a line speak of our host? -----------------------------------------------------------
- */
+/* ---- does a line speak of our host? -------------------------------------------------------- */
 
 /* Glob with * and ? only (OpenSSH's match_pattern); iterative, so hostile patterns stay cheap. */
 static bool pattern_matches(struct word pattern, const char *name)
@@ -177,8 +176,7 @@ static bool hosts_match(struct word hosts, const char *name)
 	return matched;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------
- */
+/* ---- lines --------------------------------------------------------------------------------- */
 
 struct reading {
 	struct known_keys *keys;

@@ -35,7 +35,7 @@ struct listing {
 	size_t in_batch;
 };
 
-/* ---- one entry --------------------------------------------------------------------------- */
+/* ---- one entry ----------------------------------------------------------------------------- */
 
 static bool is_dots(struct wire_bytes name)
 {
@@ -159,7 +159,7 @@ static int deliver_batch(struct listing *l, struct err *e)
 	return r;
 }
 
-/* ---- one NAME packet --------------------------------------------------------------------- */
+/* ---- one NAME packet ----------------------------------------------------------------------- */
 
 static int check_limits(struct listing *l, struct wire_bytes name, struct err *e)
 {
@@ -215,7 +215,7 @@ static int take_packet(struct listing *l, const struct sftp_request *rq, struct 
 	return r;
 }
 
-/* ---- the whole --------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static int ask_more(struct listing *l, size_t i, struct err *e)
 {

@@ -29,7 +29,7 @@ struct put {
 	struct sftp_request mode, sync, close, look;
 };
 
-/* ---- why it failed ----------------------------------------------------------------------- */
+/* ---- why it failed ------------------------------------------------------------------------- */
 
 enum { FULL_BELOW = 256 * 1024 };
 
@@ -85,7 +85,7 @@ static int explain(struct put *p, struct err *e)
 	return explain_full(p, e);
 }
 
-/* ---- open -------------------------------------------------------------------------------- */
+/* ---- open ---------------------------------------------------------------------------------- */
 
 static struct wire_attrs mode_attrs(const struct put *p)
 {
@@ -120,7 +120,7 @@ static int open_file(struct put *p, struct err *e)
 	return r;
 }
 
-/* ---- write ------------------------------------------------------------------------------- */
+/* ---- write --------------------------------------------------------------------------------- */
 
 static int settle_head(struct put *p, struct err *e)
 {
@@ -205,7 +205,7 @@ static int write_all(struct put *p, struct err *e)
 	return r;
 }
 
-/* ---- finish ------------------------------------------------------------------------------ */
+/* ---- finish -------------------------------------------------------------------------------- */
 
 static int send_mode(struct put *p, struct err *e)
 {
@@ -291,7 +291,7 @@ static int settle_end(struct put *p, struct err *e)
 	return r;
 }
 
-/* ---- verify ------------------------------------------------------------------------------ */
+/* ---- verify -------------------------------------------------------------------------------- */
 
 static int wrong_size(const struct put *p, uint64_t size, struct err *e)
 {

@@ -41,7 +41,7 @@ static int wrap(const struct sftp_request *rq, struct err *e)
 	                escape(rq->path, strlen(rq->path), path, sizeof(path)));
 }
 
-/* ---- ask --------------------------------------------------------------------------------- */
+/* ---- ask ----------------------------------------------------------------------------------- */
 
 static bool is_room(const struct sftp_client *c)
 {
@@ -146,7 +146,7 @@ void sftp_request_send(struct sftp_request *rq)
 	signal_raise(&c->out_filled);
 }
 
-/* ---- the answer -------------------------------------------------------------------------- */
+/* ---- the answer ---------------------------------------------------------------------------- */
 
 static void keep_body(struct sftp_request *rq, const void *data, size_t n)
 {
@@ -238,7 +238,7 @@ int sftp_request_fill(struct sftp_request *rq, unsigned type, struct wire_in *in
 	return 0;
 }
 
-/* ---- wait -------------------------------------------------------------------------------- */
+/* ---- wait ---------------------------------------------------------------------------------- */
 
 /* The slot stays until the late answer comes. */
 static void abandon(struct sftp_request *rq)
@@ -325,7 +325,7 @@ void sftp_request_release(struct sftp_request *rq)
 	rq->state = SFTP_IDLE;
 }
 
-/* ---- handles ----------------------------------------------------------------------------- */
+/* ---- handles ------------------------------------------------------------------------------- */
 
 void sftp_handle_take(struct sftp_handle *h, struct sftp_request *open)
 {

@@ -23,8 +23,7 @@ struct session {
 	char host_key[KEY_TYPE_BYTES + FINGERPRINT_BYTES];
 };
 
-/* ---- libssh2's callbacks ----------------------------------------------------------------------
- */
+/* ---- libssh2's callbacks ------------------------------------------------------------------- */
 
 static ssize_t on_recv(libssh2_socket_t fd, void *data, size_t room, int flags, void **abstract)
 {

@@ -53,8 +53,7 @@ void session_abort(struct session *s);
 /* False once the connection is known to be over, also while nobody uses it. */
 bool session_is_alive(const struct session *s);
 
-/* ---- what became known ------------------------------------------------------------------------
- */
+/* ---- what became known --------------------------------------------------------------------- */
 
 const char *session_server(const struct session *s); /* raw identification, "SSH-2.0-OpenSSH_9.2" */
 const char *session_host_key(const struct session *s); /* "ssh-ed25519 SHA256:…" */

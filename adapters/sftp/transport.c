@@ -35,7 +35,7 @@ struct transport {
 	struct kex_tap ours, theirs;
 };
 
-/* ---- the two pumps -------------------------------------------------------------------------- */
+/* ---- the two pumps ------------------------------------------------------------------------- */
 
 /* No more will come. What did come is still handed out: a reset often follows last words. */
 static void end_stream(struct transport *t, const struct err *cause)
@@ -181,7 +181,7 @@ bool transport_is_over(const struct transport *t)
 	return t->dead || t->ended;
 }
 
-/* ---- around libssh2 calls ------------------------------------------------------------------- */
+/* ---- around libssh2 calls ------------------------------------------------------------------ */
 
 void transport_begin(struct transport *t)
 {
@@ -255,8 +255,7 @@ void transport_flush_now(struct transport *t)
 		(void)write_some(t, &ignored); /* the peer may be gone: nothing depends on it */
 }
 
-/* ---- libssh2's callbacks ----------------------------------------------------------------------
- */
+/* ---- libssh2's callbacks ------------------------------------------------------------------- */
 
 static ssize_t refuse(struct transport *t)
 {
@@ -316,8 +315,7 @@ ssize_t transport_send(struct transport *t, const void *data, size_t n)
 	return (ssize_t)n;
 }
 
-/* ---- what went over the wire ------------------------------------------------------------------
- */
+/* ---- what went over the wire --------------------------------------------------------------- */
 
 int transport_await_identification(struct transport *t, struct deadline d, struct err *e)
 {

@@ -53,7 +53,7 @@ struct transport *transport_new(struct io *io, struct trace *trace);
 /* Kills it if need be, ends its fibers, closes the socket. From a fiber; not cancelable. */
 void transport_free(struct transport *t);
 
-/* ---- around libssh2 calls ------------------------------------------------------------------- */
+/* ---- around libssh2 calls ------------------------------------------------------------------ */
 
 void transport_begin(struct transport *t);
 /* After "again": returns 0 when the call is worth repeating. */
@@ -72,15 +72,13 @@ bool transport_is_over(const struct transport *t);
 /* Fails with the cause when nothing can be sent any more. */
 int transport_check(struct transport *t, struct err *e);
 
-/* ---- libssh2's callbacks ----------------------------------------------------------------------
- */
+/* ---- libssh2's callbacks ------------------------------------------------------------------- */
 
 /* Bytes or -errno; -EAGAIN at the end of the stream too: transport_await tells of it. */
 ssize_t transport_recv(struct transport *t, void *data, size_t room);
 ssize_t transport_send(struct transport *t, const void *data, size_t n);
 
-/* ---- what went over the wire ------------------------------------------------------------------
- */
+/* ---- what went over the wire --------------------------------------------------------------- */
 
 /* Waits for the server's identification; before, RECV gives nothing. The state tells why not. */
 int transport_await_identification(struct transport *t, struct deadline d, struct err *e);

@@ -17,7 +17,7 @@ const char *wire_type_name(unsigned type)
 	}
 }
 
-/* ---- build ------------------------------------------------------------------------------- */
+/* ---- build --------------------------------------------------------------------------------- */
 
 static void put(struct buf *out, const void *data, size_t n)
 {
@@ -91,7 +91,7 @@ void wire_end(struct buf *out, size_t position)
 	memcpy(buf_data(out) + position, &big, sizeof(big));
 }
 
-/* ---- take apart -------------------------------------------------------------------------- */
+/* ---- take apart ---------------------------------------------------------------------------- */
 
 /* The next n bytes, or NULL and a broken reader. */
 static const unsigned char *take(struct wire_in *in, size_t n)

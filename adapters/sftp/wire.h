@@ -89,7 +89,7 @@ struct wire_attrs {
 	uint32_t mtime;       /* Unix seconds, unsigned */
 };
 
-/* ---- build ------------------------------------------------------------------------------- */
+/* ---- build --------------------------------------------------------------------------------- */
 
 /* Returns the position to hand to wire_end. */
 size_t wire_begin(struct buf *out, enum wire_type type, uint32_t id);
@@ -102,7 +102,7 @@ void wire_put_text(struct buf *out, const char *text);
 /* Only permissions and size are ever set by us. */
 void wire_put_attrs(struct buf *out, const struct wire_attrs *a);
 
-/* ---- take apart -------------------------------------------------------------------------- */
+/* ---- take apart ---------------------------------------------------------------------------- */
 
 struct wire_in {
 	const unsigned char *at;

@@ -69,8 +69,7 @@ static enum ctl_exit exit_of_answer(const json_t *end)
 	               : EXIT_REFUSED;
 }
 
-/* ---- showing ------------------------------------------------------------------------------------
- */
+/* ---- showing ------------------------------------------------------------------------------- */
 
 static void print_json(const json_t *line)
 {
@@ -110,8 +109,7 @@ static void show(const json_t *request, const json_t *items, const json_t *end)
 	buf_release(&screen);
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static int ask(struct client *c, json_t *request, const struct options *o, struct err *e)
 {

@@ -9,8 +9,7 @@
 #include "daemon/base/text.h"
 #include "daemon/control/verbs.h"
 
-/* ---- the verbs of the command line -------------------------------------------------------------
- */
+/* ---- the verbs of the command line --------------------------------------------------------- */
 
 enum { TAKES_ROUTE = 1, TAKES_STATE = 2, TAKES_LIMIT = 4, TAKES_BEFORE = 8, TAKES_ALL = 16 };
 enum operand { NO_OPERAND, ONE_ROUTE, ONE_JOB, SOME_JOBS };
@@ -68,8 +67,7 @@ struct typed {
 	int word_count;
 };
 
-/* ---- telling ------------------------------------------------------------------------------------
- */
+/* ---- telling ------------------------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static enum options_result complain(struct buf *out,
                                                                           const char *verb,
@@ -108,8 +106,7 @@ static void tell_one(const struct command *c, struct buf *out)
 	                 c->summary[0] - 'a' + 'A', c->summary + 1, *c->help ? "\n" : "", c->help);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------
- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 static enum options_result unknown_option(const char *word, struct buf *out)
 {
@@ -213,8 +210,7 @@ static bool read_number(const char *text, int64_t most, int64_t *out)
 	       *out <= most;
 }
 
-/* ---- requests -----------------------------------------------------------------------------------
- */
+/* ---- requests ------------------------------------------------------------------------------ */
 
 static void add_request(struct options *o, const char *verb, json_t *args)
 {
@@ -299,8 +295,7 @@ static enum options_result make_requests(const struct command *c, const struct t
 	return OPTIONS_RUN;
 }
 
-/* ---- what fits together -------------------------------------------------------------------------
- */
+/* ---- what fits together -------------------------------------------------------------------- */
 
 static enum options_result check_options(const struct command *c, const struct typed *t,
                                          struct buf *out)

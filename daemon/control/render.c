@@ -41,8 +41,7 @@ static void add_error(struct buf *out, const char *who, const json_t *error)
 	(void)buf_add_text(out, "\n");
 }
 
-/* ---- status -----------------------------------------------------------------------------------
- */
+/* ---- status -------------------------------------------------------------------------------- */
 
 static void add_head(const json_t *s, struct buf *out)
 {
@@ -194,8 +193,7 @@ void render_status(const struct answered *a, const struct style *style, struct b
 	add_endpoints(a, style, out);
 }
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 static void join(struct buf *out, const json_t *texts)
 {
@@ -277,8 +275,7 @@ void render_routes(const struct answered *a, const struct style *style, struct b
 	}
 }
 
-/* ---- ps ---------------------------------------------------------------------------------------
- */
+/* ---- ps ------------------------------------------------------------------------------------ */
 
 void render_ps(const struct answered *a, const struct style *style, struct buf *out)
 {
@@ -309,8 +306,7 @@ void render_ps(const struct answered *a, const struct style *style, struct buf *
 	table_release(&t);
 }
 
-/* ---- what was done ----------------------------------------------------------------------------
- */
+/* ---- what was done ------------------------------------------------------------------------- */
 
 static void render_reload(const struct answered *a, const struct style *style, struct buf *out)
 {

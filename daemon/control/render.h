@@ -22,8 +22,7 @@ struct answered {
 
 void render(const struct answered *a, const struct style *style, struct buf *out);
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 enum { VALUE_BYTES = 48 };
 const char *value_bytes(int64_t bytes, char out[VALUE_BYTES]); /* "850 B", "1.2 GiB" */

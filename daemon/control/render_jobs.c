@@ -31,8 +31,7 @@ static void state_cell(struct table *t, const json_t *o)
 	table_cell(t, state, state_tint(state));
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------
- */
+/* ---- jobs ---------------------------------------------------------------------------------- */
 
 static void job_row(struct table *t, const json_t *j, int64_t now)
 {
@@ -75,8 +74,7 @@ void render_jobs(const struct answered *a, const struct style *style, struct buf
 		                 (int64_t)json_integer_value(next));
 }
 
-/* ---- show -------------------------------------------------------------------------------------
- */
+/* ---- show ---------------------------------------------------------------------------------- */
 
 static void add_field(struct buf *out, const char *name, const char *text)
 {

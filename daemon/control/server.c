@@ -33,8 +33,7 @@ struct conversation {
 	struct answer answer;
 };
 
-/* ---- one conversation -------------------------------------------------------------------------
- */
+/* ---- one conversation ---------------------------------------------------------------------- */
 
 static int write_out(void *arg, const void *data, size_t n, struct err *e)
 {
@@ -184,8 +183,7 @@ static void begin(struct control_server *s, int fd)
 	group_start(&s->fibers, "operator", converse, c);
 }
 
-/* ---- accepting --------------------------------------------------------------------------------
- */
+/* ---- accepting ----------------------------------------------------------------------------- */
 
 /* A descriptor of its own that can be had back at once. */
 static void keep_reserve(struct control_server *s)

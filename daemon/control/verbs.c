@@ -65,8 +65,7 @@ bool verbs_is_change(const char *verb)
 	return v && v->needs == RIGHT_OPERATE;
 }
 
-/* ---- arguments --------------------------------------------------------------------------------
- */
+/* ---- arguments ----------------------------------------------------------------------------- */
 
 static const struct verb_arg *find_arg(const struct verb *v, const char *name)
 {
@@ -120,8 +119,7 @@ int64_t call_number(const struct call *c, const char *name, int64_t absent)
 	return value ? json_integer_value(value) : absent;
 }
 
-/* ---- running ----------------------------------------------------------------------------------
- */
+/* ---- running ------------------------------------------------------------------------------- */
 
 static int run(const struct verb *v, enum peer_right right, struct call *c, struct err *e)
 {

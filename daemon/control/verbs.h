@@ -24,7 +24,7 @@ int verbs_run(const struct request *r, enum peer_right right, const struct contr
 /* Whether a verb changes anything: the log tells who asked for it. */
 bool verbs_is_change(const char *verb);
 
-/* ---- between the files of the verbs ---------------------------------------------------------- */
+/* ---- between the files of the verbs -------------------------------------------------------- */
 
 /* One verb being carried out. */
 struct call {

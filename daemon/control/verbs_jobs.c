@@ -28,8 +28,7 @@ static json_t *job_json(const struct store_job_info *i)
 	                 i->deliveries, "delivered", i->delivered);
 }
 
-/* ---- jobs -------------------------------------------------------------------------------------
- */
+/* ---- jobs ---------------------------------------------------------------------------------- */
 
 static int read_filter(const struct call *c, struct store_filter *f, int64_t *limit, struct err *e)
 {
@@ -100,8 +99,7 @@ int verb_jobs(struct call *c, struct err *e)
 	return r;
 }
 
-/* ---- show -------------------------------------------------------------------------------------
- */
+/* ---- show ---------------------------------------------------------------------------------- */
 
 static const char *verification_word(int v)
 {
@@ -162,8 +160,7 @@ int verb_show(struct call *c, struct err *e)
 	return r;
 }
 
-/* ---- retry ------------------------------------------------------------------------------------
- */
+/* ---- retry --------------------------------------------------------------------------------- */
 
 int verb_retry(struct call *c, struct err *e)
 {

@@ -23,8 +23,7 @@ static json_t *error_json(const struct err *e)
 	                 e->code ? e->code : "", "message", answer_text(e->message));
 }
 
-/* ---- status -----------------------------------------------------------------------------------
- */
+/* ---- status -------------------------------------------------------------------------------- */
 
 static json_t *worker_json(const struct control_worker *w)
 {
@@ -120,8 +119,7 @@ int verb_status(struct call *c, struct err *e)
 	return r;
 }
 
-/* ---- routes -----------------------------------------------------------------------------------
- */
+/* ---- routes -------------------------------------------------------------------------------- */
 
 static json_t *route_json(const struct control_route *r)
 {
@@ -154,8 +152,7 @@ int verb_routes(struct call *c, struct err *e)
 	return r;
 }
 
-/* ---- ps ---------------------------------------------------------------------------------------
- */
+/* ---- ps ------------------------------------------------------------------------------------ */
 
 static json_t *fiber_json(const struct control_fiber *f)
 {

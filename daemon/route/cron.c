@@ -41,8 +41,7 @@ static int refuse(const struct reader *r, struct err *e, const char *why)
 	return err_set(e, ERR_CONFIG, "CRON", 0, "%s: %s", r->field->title, why);
 }
 
-/* ---- reading a field ----------------------------------------------------------------------------
- */
+/* ---- reading a field ----------------------------------------------------------------------- */
 
 static int read_name(struct reader *r, int *out, struct err *e)
 {
@@ -180,8 +179,7 @@ static int read_field(struct reader *r, struct err *e)
 	return 0;
 }
 
-/* ---- reading all five ---------------------------------------------------------------------------
- */
+/* ---- reading all five ---------------------------------------------------------------------- */
 
 static bool is_blank(char c)
 {
@@ -241,8 +239,7 @@ int cron_parse(const char *text, struct cron *out, struct err *e)
 	return 0;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------
- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 bool cron_is_hourly(const struct cron *c)
 {

@@ -47,8 +47,7 @@ static bool is_code(const struct err *e, const char *code)
 	return strcmp(e->code, code) == 0;
 }
 
-/* ---- where --------------------------------------------------------------------------------------
- */
+/* ---- where --------------------------------------------------------------------------------- */
 
 static int name_final(struct delivery *d, const char *name, struct err *e)
 {
@@ -139,8 +138,7 @@ static int locate(struct delivery *d, struct err *e)
 	return 0;
 }
 
-/* ---- sending ------------------------------------------------------------------------------------
- */
+/* ---- sending ------------------------------------------------------------------------------- */
 
 static int check_digest(struct delivery *d, struct err *e)
 {
@@ -233,8 +231,7 @@ static int commit_sending(struct delivery *d, struct err *e)
 	return r;
 }
 
-/* ---- publishing ---------------------------------------------------------------------------------
- */
+/* ---- publishing ---------------------------------------------------------------------------- */
 
 static int rename_once(struct delivery *d, struct err *e)
 {
@@ -314,8 +311,7 @@ static int publish(struct delivery *d, struct err *e)
 	return r;
 }
 
-/* ---- after a crash or a lost reply --------------------------------------------------------------
- */
+/* ---- after a crash or a lost reply --------------------------------------------------------- */
 
 static int look_at(struct delivery *d, const char *path, struct found *out, struct err *e)
 {
@@ -390,8 +386,7 @@ static int resume(struct delivery *d, struct err *e)
 	return 0;
 }
 
-/* ---- the step -----------------------------------------------------------------------------------
- */
+/* ---- the step ------------------------------------------------------------------------------ */
 
 static int carry_out(struct delivery *d, struct err *e)
 {

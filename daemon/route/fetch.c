@@ -26,8 +26,7 @@ struct fetch {
 	unsigned char sha256[DIGEST_BYTES];
 };
 
-/* ---- copy -------------------------------------------------------------------------------------
- */
+/* ---- copy ---------------------------------------------------------------------------------- */
 
 static int into_spool(void *arg, const void *data, size_t n, struct err *e)
 {
@@ -88,8 +87,7 @@ static int copy(struct fetch *f, struct err *e)
 	return 0;
 }
 
-/* ---- claim ------------------------------------------------------------------------------------
- */
+/* ---- claim --------------------------------------------------------------------------------- */
 
 /*
  * A crash between the rename and the commit leaves the file in the claim folder; it is ours even
@@ -132,8 +130,7 @@ static int claim(struct fetch *f, struct err *e)
 	return r;
 }
 
-/* ---- stored -----------------------------------------------------------------------------------
- */
+/* ---- stored -------------------------------------------------------------------------------- */
 
 static int expand_names(struct fetch *f, char (*names)[NAMING_BYTES], struct err *e)
 {
@@ -206,8 +203,7 @@ static int acknowledge(struct fetch *f, struct err *e)
 	return r;
 }
 
-/* ---- the step ---------------------------------------------------------------------------------
- */
+/* ---- the step ------------------------------------------------------------------------------ */
 
 /* The version we were told of is no longer there: nothing to fetch, and nothing lost. A newer
  * version has its own entry in the next listing. */

@@ -32,8 +32,7 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
 	group_init(&lane->fibers, shard->worker);
 }
 
-/* ---- carrying out -----------------------------------------------------------------------------
- */
+/* ---- carrying out -------------------------------------------------------------------------- */
 
 static void start_waiting(struct lane *lane);
 
@@ -165,8 +164,7 @@ void lane_post(struct lane *lane, const struct store_task *task)
 		free(t); /* that shard has ended; the store has it */
 }
 
-/* ---- looking into the store -------------------------------------------------------------------
- */
+/* ---- looking into the store ---------------------------------------------------------------- */
 
 static void drop(struct link *head)
 {
@@ -275,8 +273,7 @@ void lane_kick(struct lane *lane)
 	group_start(&lane->fibers, "next attempts", look_fiber, lane);
 }
 
-/* ---- holding, stopping ------------------------------------------------------------------------
- */
+/* ---- holding, stopping --------------------------------------------------------------------- */
 
 void lane_hold(struct lane *lane, int64_t ms)
 {
@@ -311,8 +308,7 @@ void lane_stop(struct lane *lane, struct deadline d)
 	group_wait(&lane->fibers, "cancelled transfers");
 }
 
-/* ---- the log ----------------------------------------------------------------------------------
- */
+/* ---- the log ------------------------------------------------------------------------------- */
 
 void lane_log_failure(struct lane *lane, const struct store_task *task, const struct err *why,
                       enum retry_verdict verdict)
@@ -328,7 +324,8 @@ void lane_log_failure(struct lane *lane, const struct store_task *task, const st
 	}
 	lane->last_code = why->code;
 	lane->repeated = 0;
-	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "file could not be transferred",
+	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
+	          "file could not be transferred",
 	          "route=%s job=%lld file=\"%s\" dest=%s code=%s outcome=\"%s\" error=\"%s\"",
 	          lane->plan.route, (long long)task->job.id, escape_name(task->job.path, &name),
 	          lane->plan.dest ? lane->plan.dest : "-", why->code,

@@ -52,8 +52,7 @@ static const char *extension_of(const char *name)
 	return dot && dot != name ? dot : name + strlen(name);
 }
 
-/* ---- times --------------------------------------------------------------------------------------
- */
+/* ---- times --------------------------------------------------------------------------------- */
 
 struct moment {
 	struct civil local;
@@ -153,8 +152,7 @@ static int put_time(struct maker *m, int64_t ms, const char *format, size_t n, s
 	return 0;
 }
 
-/* ---- variables ----------------------------------------------------------------------------------
- */
+/* ---- variables ----------------------------------------------------------------------------- */
 
 enum variable { V_NAME, V_STEM, V_EXT, V_MTIME, V_NOW, V_ROUTE, V_JOB, VARIABLES };
 static const char *const variables[VARIABLES] = {
@@ -231,8 +229,7 @@ static int put_variable(struct maker *m, const char *text, size_t n, struct err 
 	return 0;
 }
 
-/* ---- the template -------------------------------------------------------------------------------
- */
+/* ---- the template -------------------------------------------------------------------------- */
 
 /* Handles what begins with a brace at *p and moves *p past it. */
 static int put_brace(struct maker *m, const char **p, struct err *e)
@@ -307,8 +304,7 @@ const char *naming_judge(const char *template)
 	return NULL;
 }
 
-/* ---- numbered -----------------------------------------------------------------------------------
- */
+/* ---- numbered ------------------------------------------------------------------------------ */
 
 void naming_numbered(const char *name, unsigned n, char out[NAMING_BYTES])
 {

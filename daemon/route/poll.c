@@ -19,8 +19,7 @@ enum {
 	CROWD = 50, /* so many routes do not all poll at once after a start */
 };
 
-/* ---- claiming ---------------------------------------------------------------------------------
- */
+/* ---- claiming ------------------------------------------------------------------------------ */
 
 static void to_store_files(const struct candidate *c, size_t n, struct store_file *out)
 {
@@ -167,8 +166,7 @@ static int take(struct route *r, struct listing *l, struct err *e)
 	return ret;
 }
 
-/* ---- one poll ---------------------------------------------------------------------------------
- */
+/* ---- one poll ------------------------------------------------------------------------------ */
 
 static int poll_once(struct route *r, struct err *e)
 {
@@ -223,8 +221,7 @@ static void poll_and_report(struct route *r)
 	log_change(r, &before, &e);
 }
 
-/* ---- when -------------------------------------------------------------------------------------
- */
+/* ---- when ---------------------------------------------------------------------------------- */
 
 /* Intervals and retries count on the monotonic clock; only the calendar looks at the wall. */
 struct due {

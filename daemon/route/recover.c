@@ -24,8 +24,7 @@ enum {
 	STRAYS_AT_A_TIME = 64,
 };
 
-/* ---- the spool --------------------------------------------------------------------------------
- */
+/* ---- the spool ----------------------------------------------------------------------------- */
 
 struct leftovers {
 	const struct spool *spool;
@@ -108,8 +107,7 @@ void recover_spool(struct shard *s)
 	free(l.jobs);
 }
 
-/* ---- claim folders ----------------------------------------------------------------------------
- */
+/* ---- claim folders ------------------------------------------------------------------------- */
 
 struct claims {
 	char **names;
@@ -235,8 +233,7 @@ void recover_claims(struct route *r)
 		         "route=%s code=%s error=\"%s\"", r->settings->name, e.code, e.message);
 }
 
-/* ---- deliveries to nowhere --------------------------------------------------------------------
- */
+/* ---- deliveries to nowhere ----------------------------------------------------------------- */
 
 static bool has_destination(const struct route *r, const char *id)
 {

@@ -17,8 +17,7 @@ enum {
 	STORE_PAUSE_MS = 5000,
 };
 
-/* ---- making -----------------------------------------------------------------------------------
- */
+/* ---- making -------------------------------------------------------------------------------- */
 
 static bool is_local(const struct endpoint_config *p)
 {
@@ -92,8 +91,7 @@ static int make_schedule(struct route *r, struct err *e)
 	return 0;
 }
 
-/* ---- starting and stopping, each part on its own shard ----------------------------------------
- */
+/* ---- starting and stopping, each part on its own shard ------------------------------------- */
 
 struct dest_call {
 	struct route *route;
@@ -258,8 +256,7 @@ void route_stop(struct route *r, struct deadline d)
 	fiber_shield_end();
 }
 
-/* ---- the operator's hand ----------------------------------------------------------------------
- */
+/* ---- the operator's hand ------------------------------------------------------------------- */
 
 void route_poke(struct route *r)
 {
@@ -285,8 +282,7 @@ void route_resume(struct route *r)
 	route_poke(r);
 }
 
-/* ---- between the steps ------------------------------------------------------------------------
- */
+/* ---- between the steps --------------------------------------------------------------------- */
 
 bool route_is_local(const struct route *r)
 {

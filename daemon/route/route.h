@@ -74,7 +74,7 @@ void route_poke(struct route *r); /* poll now */
 void route_pause(struct route *r);
 void route_resume(struct route *r); /* also ends holds, wakes what waits for a retry */
 
-/* ---- between the steps (poll.c, fetch.c, deliver.c, settle.c) -------------------------------- */
+/* ---- between the steps (poll.c, fetch.c, deliver.c, settle.c) ------------------------------ */
 
 /* A local source's files are taken out of the directory into its claim folder, unless they are to
  * stay there. That is for new ones: what is under way lies where it was put when it was taken,

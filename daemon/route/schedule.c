@@ -61,8 +61,7 @@ const struct zone *schedule_zone(const struct schedule *s)
 	return s->zone;
 }
 
-/* ---- the calendar -------------------------------------------------------------------------------
- */
+/* ---- the calendar -------------------------------------------------------------------------- */
 
 /*
  * Matching local minutes in order have first occurrences in order (zone.h: a fold maps to its
@@ -130,8 +129,7 @@ int64_t schedule_first(const struct schedule *s, int64_t now_wall_ms)
 	return s->interval_ms > 0 ? now_wall_ms + s->first_ms : schedule_next(s, now_wall_ms);
 }
 
-/* ---- judging ------------------------------------------------------------------------------------
- */
+/* ---- judging ------------------------------------------------------------------------------- */
 
 static _Thread_local struct err judged;
 

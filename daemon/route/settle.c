@@ -79,8 +79,7 @@ static int find_source(struct settlement *s, struct err *e)
 	return 0;
 }
 
-/* ---- move and rename ----------------------------------------------------------------------------
- */
+/* ---- move and rename ----------------------------------------------------------------------- */
 
 /* The folder it goes to, relative like the source path. */
 static int target_folder(struct settlement *s, char *out, struct err *e)
@@ -156,8 +155,7 @@ static int move_away(struct settlement *s, struct err *e)
 	return r;
 }
 
-/* ---- the step -----------------------------------------------------------------------------------
- */
+/* ---- the step ------------------------------------------------------------------------------ */
 
 /* Taken when the route still said otherwise: sources are kept now. */
 static int give_back(struct settlement *s, struct err *e)

@@ -44,8 +44,7 @@ void spool_path(const struct spool *sp, int64_t job, char *out, size_t room)
 	(void)snprintf(out, room, "%s/%" PRId64, sp->dir, job);
 }
 
-/* ---- writing ----------------------------------------------------------------------------------
- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 void spool_create(struct spool *sp, int64_t job, struct spool_file *f)
 {
@@ -159,8 +158,7 @@ int spool_write(struct spool_file *f, const void *data, size_t n, struct err *e)
 	return 0;
 }
 
-/* ---- the shared flush -------------------------------------------------------------------------
- */
+/* ---- the shared flush ---------------------------------------------------------------------- */
 
 struct flush_request {
 	struct link link;
@@ -285,8 +283,7 @@ void spool_discard(struct spool_file *f)
 	buf_release(&f->flight);
 }
 
-/* ---- removing, room ---------------------------------------------------------------------------
- */
+/* ---- removing, room ------------------------------------------------------------------------ */
 
 struct removal {
 	struct spool *spool;

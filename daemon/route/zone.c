@@ -32,8 +32,7 @@ struct zone {
 	struct zone_rule rule; /* after the last */
 };
 
-/* ---- the file (RFC 8536 §3) -------------------------------------------------------------------
- */
+/* ---- the file (RFC 8536 §3) ---------------------------------------------------------------- */
 
 struct header {
 	unsigned version;
@@ -157,8 +156,7 @@ void zone_free(struct zone *z)
 	free(z);
 }
 
-/* ---- finding it -------------------------------------------------------------------------------
- */
+/* ---- finding it ---------------------------------------------------------------------------- */
 
 static int read_all(int fd, unsigned char *data, size_t *bytes)
 {
@@ -262,8 +260,7 @@ int zone_load(const char *name, struct zone **out, struct err *e)
 	return name ? load_named(name, out, e) : load_local(out, e);
 }
 
-/* ---- asking it --------------------------------------------------------------------------------
- */
+/* ---- asking it ----------------------------------------------------------------------------- */
 
 int32_t zone_offset(const struct zone *z, int64_t utc_s)
 {

@@ -65,7 +65,7 @@ int fiber_yield(struct err *e);
 int fiber_breathe(struct err *e);
 int fiber_sleep(int64_t ms, const char *label, struct err *e);
 
-/* ---- signals: the one waiting primitive all others are made of ---------------------------- */
+/* ---- signals: the one waiting primitive all others are made of ----------------------------- */
 
 /*
  * A signal is where fibers of one worker wait for a condition. As with a condition variable the
@@ -88,7 +88,7 @@ void signal_raise_one(struct signal *s);
  * waiting for <label>"); ERR_CANCELED/"CANCELED". */
 int signal_wait(struct signal *s, const char *label, struct deadline d, struct err *e);
 
-/* ---- groups: start several fibers and wait for all ------------------------------------------ */
+/* ---- groups: start several fibers and wait for all ----------------------------------------- */
 
 /*
  *	struct group g;
@@ -113,7 +113,7 @@ void group_wait(struct group *g, const char *label);
 /* Waits until fewer than `most` members are alive (to bound concurrency). */
 int group_wait_below(struct group *g, size_t most, const char *label, struct err *e);
 
-/* ---- what `ferryctl ps` shows ---------------------------------------------------------------- */
+/* ---- what `ferryctl ps` shows -------------------------------------------------------------- */
 
 struct fiber_info {
 	char name[64];

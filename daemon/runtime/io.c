@@ -38,8 +38,7 @@ struct waiter {
 	struct signal wake;
 };
 
-/* ---- the loop's side ---------------------------------------------------------------------------
- */
+/* ---- the loop's side ----------------------------------------------------------------------- */
 
 static int wake_waiters(struct io *io, int events)
 {
@@ -136,8 +135,7 @@ int io_wait(struct io *io, int want, const char *label, struct deadline d, struc
 	return io->aborted ? aborted_error(label, e) : 0;
 }
 
-/* ---- moving bytes -------------------------------------------------------------------------------
- */
+/* ---- moving bytes -------------------------------------------------------------------------- */
 
 static bool is_would_block(int error)
 {

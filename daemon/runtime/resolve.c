@@ -60,8 +60,7 @@ static void lookup_drop(struct lookup *k)
 	free(k);
 }
 
-/* ---- the threads' side -------------------------------------------------------------------------
- */
+/* ---- the threads' side --------------------------------------------------------------------- */
 
 static int ask(const char *host, const char *port, int flags, struct addrinfo **found)
 {
@@ -133,8 +132,7 @@ static int start_thread(void)
 	return r;
 }
 
-/* ---- the fiber's side --------------------------------------------------------------------------
- */
+/* ---- the fiber's side ---------------------------------------------------------------------- */
 
 /* 0, or the errno of a thread that could not be had while no other will take the lookup. */
 static int enqueue(struct lookup *k)
@@ -229,8 +227,7 @@ static int look_up(struct lookup *k, struct deadline d, struct addrinfo **out, s
 	return 0;
 }
 
-/* ---- names that can be one --------------------------------------------------------------------
- */
+/* ---- names that can be one ----------------------------------------------------------------- */
 
 static bool is_host_byte(unsigned char c)
 {

@@ -20,7 +20,7 @@ void scheduler_enter_thread(struct scheduler *s)
 	here = s;
 }
 
-/* ---- running fibers -------------------------------------------------------------------------- */
+/* ---- running fibers ------------------------------------------------------------------------ */
 
 static void fiber_body(void *arg)
 {
@@ -113,8 +113,7 @@ static void on_idle(uv_idle_t *idle)
 	(void)idle; /* being active is its whole work: poll does not block */
 }
 
-/* ---- time --------------------------------------------------------------------------------------
- */
+/* ---- time ---------------------------------------------------------------------------------- */
 
 void scheduler_note_work(struct scheduler *s)
 {
@@ -172,8 +171,7 @@ static void on_prepare(uv_prepare_t *prepare)
 	arm_timer(s);
 }
 
-/* ---- beginning and end -------------------------------------------------------------------------
- */
+/* ---- beginning and end --------------------------------------------------------------------- */
 
 void scheduler_init(struct scheduler *s, uv_loop_t *loop, struct worker *w)
 {

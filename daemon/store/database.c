@@ -18,7 +18,7 @@ enum {
 	CHECK_WHOLE_BYTES = 32 * 1024 * 1024,
 };
 
-/* ---- hardening --------------------------------------------------------------------------- */
+/* ---- hardening ----------------------------------------------------------------------------- */
 
 static const char *const pragmas[] = {
         "PRAGMA synchronous = FULL", /* NORMAL loses acknowledged rows in a power cut */
@@ -84,7 +84,7 @@ static int harden(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
-/* ---- is it sound? ------------------------------------------------------------------------ */
+/* ---- is it sound? -------------------------------------------------------------------------- */
 
 static int check_pages(sqlite3 *db, const char *path, struct err *e)
 {
@@ -113,7 +113,7 @@ static int check_owner(sqlite3 *db, const char *path, struct err *e)
 	return 0;
 }
 
-/* ---- creating ---------------------------------------------------------------------------- */
+/* ---- creating ------------------------------------------------------------------------------ */
 
 /* SQLite would create it readable for all. */
 static int make_file(const char *path, struct err *e)
@@ -186,7 +186,7 @@ static int create(const char *path, struct err *e)
 	return raw_flush_directory_of(path, e);
 }
 
-/* ---- opening ----------------------------------------------------------------------------- */
+/* ---- opening ------------------------------------------------------------------------------- */
 
 static int has_content(const char *path)
 {

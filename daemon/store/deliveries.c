@@ -5,7 +5,7 @@
 
 #include "daemon/base/mem.h"
 
-/* ---- what a job's deliveries amount to --------------------------------------------------- */
+/* ---- what a job's deliveries amount to ----------------------------------------------------- */
 
 struct sums {
 	int open, held;
@@ -97,7 +97,7 @@ static int settle_up(struct store *s, int64_t id, struct outcome *out, struct er
 	return r;
 }
 
-/* ---- sending -> renaming ----------------------------------------------------------------- */
+/* ---- sending -> renaming ------------------------------------------------------------------- */
 
 struct renaming {
 	int64_t delivery;
@@ -158,7 +158,7 @@ int store_renaming(struct store *s, int64_t delivery, int verification, const un
 	return store_ask(s, REQUEST_WRITE, run_renaming, &a, e);
 }
 
-/* ---- the end of a delivery --------------------------------------------------------------- */
+/* ---- the end of a delivery ----------------------------------------------------------------- */
 
 struct delivered {
 	int64_t delivery;
@@ -229,7 +229,7 @@ int store_delivered(struct store *s, int64_t delivery, const struct store_delive
 	return r;
 }
 
-/* ---- renaming -> sending ----------------------------------------------------------------- */
+/* ---- renaming -> sending ------------------------------------------------------------------- */
 
 static int run_resend(struct store *s, void *arg, struct err *e)
 {
@@ -253,7 +253,7 @@ int store_resend(struct store *s, int64_t delivery, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_resend, &delivery, e);
 }
 
-/* ---- failures ---------------------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------------------------ */
 
 struct delivery_failed {
 	int64_t delivery;

@@ -53,7 +53,7 @@ struct store {
 	atomic_llong last_turn_ms; /* monotonic */
 };
 
-/* ---- requests (thread.c) ----------------------------------------------------------------- */
+/* ---- requests (thread.c) ------------------------------------------------------------------- */
 
 enum request_kind { REQUEST_READ, REQUEST_WRITE };
 typedef int request_fn(struct store *s, void *arg, struct err *e);
@@ -62,7 +62,7 @@ int store_ask(struct store *s, enum request_kind kind, request_fn *run, void *ar
 int thread_start(struct store *s, struct err *e);
 void thread_stop(struct store *s); /* after the last request has been answered */
 
-/* ---- statements (statements.c) ----------------------------------------------------------- */
+/* ---- statements (statements.c) ------------------------------------------------------------- */
 
 int statements_prepare(struct store *s, struct err *e);
 void statements_release(struct store *s);
@@ -79,7 +79,7 @@ void sql_end(sqlite3_stmt *q);
 /* Copies a column, NUL-terminated and cut to room; NULL gives "". */
 void sql_copy(sqlite3_stmt *q, int column, char *out, size_t room);
 
-/* ---- errors (errors.c) ------------------------------------------------------------------- */
+/* ---- errors (errors.c) --------------------------------------------------------------------- */
 
 /* From SQLite's last error on this connection; rc is its extended code. */
 int store_err(struct err *e, sqlite3 *db, const char *path, int rc);

@@ -5,7 +5,7 @@
 
 #include "daemon/base/mem.h"
 
-/* ---- claimed -> stored ------------------------------------------------------------------- */
+/* ---- claimed -> stored --------------------------------------------------------------------- */
 
 struct stored {
 	int64_t job;
@@ -88,7 +88,7 @@ int store_stored(struct store *s, int64_t job, uint64_t size, const unsigned cha
 	return r;
 }
 
-/* ---- ends -------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------- */
 
 int job_end(struct store *s, struct job_row *job, const struct job_ending *end, struct err *e)
 {
@@ -142,7 +142,7 @@ int store_source_done(struct store *s, int64_t job, bool at_source, const char *
 	return store_ask(s, REQUEST_WRITE, run_ending, &a, e);
 }
 
-/* ---- failures ---------------------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------------------------ */
 
 int job_wait(struct store *s, struct job_row *job, const struct job_waiting *w, struct err *e)
 {

@@ -37,7 +37,7 @@ static void bind_version(sqlite3_stmt *q, const char *route, const struct store_
 	sql_int(q, 5, (int64_t)f->identity);
 }
 
-/* ---- unknown ----------------------------------------------------------------------------- */
+/* ---- unknown ------------------------------------------------------------------------------- */
 
 struct unknown {
 	struct files in;
@@ -89,7 +89,7 @@ int store_unknown(struct store *s, const char *route, const struct store_file *f
 	return r;
 }
 
-/* ---- claim ------------------------------------------------------------------------------- */
+/* ---- claim --------------------------------------------------------------------------------- */
 
 struct claim {
 	struct files in;
@@ -142,7 +142,7 @@ int store_claim(struct store *s, const char *route, const struct store_file *fil
 	return r;
 }
 
-/* ---- quarantine -------------------------------------------------------------------------- */
+/* ---- quarantine ---------------------------------------------------------------------------- */
 
 struct quarantine {
 	const char *route, *code, *sentence;

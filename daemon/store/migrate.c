@@ -24,7 +24,7 @@ int migrate_version(sqlite3 *db, const char *path, int *version, struct err *e)
 	return r;
 }
 
-/* ---- the copy ---------------------------------------------------------------------------- */
+/* ---- the copy ------------------------------------------------------------------------------ */
 
 static int vacuum_into(sqlite3 *db, const char *path, const char *copy, struct err *e)
 {
@@ -56,7 +56,7 @@ static int copy_before(sqlite3 *db, const char *path, int version, struct err *e
 	return 0;
 }
 
-/* ---- the steps --------------------------------------------------------------------------- */
+/* ---- the steps ----------------------------------------------------------------------------- */
 
 static int step(sqlite3 *db, const char *path, struct migrations m, int from, struct err *e)
 {
@@ -99,7 +99,7 @@ int migrate_run(sqlite3 *db, const char *path, struct migrations m, struct err *
 	return r;
 }
 
-/* ---- is it ours? ------------------------------------------------------------------------- */
+/* ---- is it ours? --------------------------------------------------------------------------- */
 
 /* All that sqlite_schema says, sorted, as one text; tables SQLite makes for itself left out. */
 static int schema_text(sqlite3 *db, const char *path, char **out, struct err *e)

@@ -45,7 +45,7 @@ static int change_deliveries(struct store *s, enum sql which, int64_t job, struc
 	return sql_run(s, q, e);
 }
 
-/* ---- retry ------------------------------------------------------------------------------- */
+/* ---- retry --------------------------------------------------------------------------------- */
 
 static int reset_job(struct store *s, struct job_row *job, enum job_state to, struct err *e)
 {
@@ -87,7 +87,7 @@ int store_retry(struct store *s, int64_t job, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_retry, &a, e);
 }
 
-/* ---- hold -------------------------------------------------------------------------------- */
+/* ---- hold ---------------------------------------------------------------------------------- */
 
 static int run_hold(struct store *s, void *arg, struct err *e)
 {
@@ -115,7 +115,7 @@ int store_hold(struct store *s, int64_t job, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_hold, &a, e);
 }
 
-/* ---- cancel ------------------------------------------------------------------------------ */
+/* ---- cancel -------------------------------------------------------------------------------- */
 
 /* Everything has been delivered: what is canceled is the settling, and the record says delivered.
  */
@@ -153,7 +153,7 @@ int store_cancel(struct store *s, int64_t job, struct err *e)
 	return store_ask(s, REQUEST_WRITE, run_cancel, &a, e);
 }
 
-/* ---- pause ------------------------------------------------------------------------------- */
+/* ---- pause --------------------------------------------------------------------------------- */
 
 struct pause {
 	const char *route;

@@ -94,7 +94,7 @@ int store_due(struct store *s, enum store_queue q, const char *route, const char
 	return 0;
 }
 
-/* ---- destinations ------------------------------------------------------------------------- */
+/* ---- destinations -------------------------------------------------------------------------- */
 
 struct destinations {
 	const char *route;
@@ -126,7 +126,7 @@ int store_destinations(struct store *s, const char *route, char (*out)[STORE_DES
 	return r;
 }
 
-/* ---- wake -------------------------------------------------------------------------------- */
+/* ---- wake ---------------------------------------------------------------------------------- */
 
 static int wake_table(struct store *s, enum sql which, const char *route, struct err *e)
 {

@@ -4,7 +4,7 @@
 #include "daemon/base/text.h"
 #include "daemon/store/steps.h"
 
-/* ---- words ------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------- */
 
 static int word_at(sqlite3_stmt *q, int column, int (*parse)(const char *))
 {
@@ -29,7 +29,7 @@ static bool is_by_operator(sqlite3_stmt *q, int column)
 	return code && text_starts(code, "OPERATOR-");
 }
 
-/* ---- load -------------------------------------------------------------------------------- */
+/* ---- load ---------------------------------------------------------------------------------- */
 
 int job_load(struct store *s, int64_t id, struct job_row *row, struct err *e)
 {
@@ -75,7 +75,7 @@ int job_unknown(int64_t id, struct err *e)
 	return err_set(e, ERR_OBJECT, "STORE-NO-JOB", 0, "there is no job %lld", (long long)id);
 }
 
-/* ---- steps ------------------------------------------------------------------------------- */
+/* ---- steps --------------------------------------------------------------------------------- */
 
 struct refused_step {
 	const char *what;
@@ -137,7 +137,7 @@ int delivery_step(struct store *s, int64_t id, enum delivery_state to, struct de
 	return delivery_step_is_legal(row->state, to) ? 0 : delivery_step_refused(row, to, e);
 }
 
-/* ---- tally ------------------------------------------------------------------------------- */
+/* ---- tally --------------------------------------------------------------------------------- */
 
 int tally_add(struct store *s, const char *route, enum job_state state, int64_t n, struct err *e)
 {
@@ -165,7 +165,7 @@ int tally_step(struct store *s, struct job_row *job, enum job_state to, struct e
 	return r;
 }
 
-/* ---- events ------------------------------------------------------------------------------ */
+/* ---- events -------------------------------------------------------------------------------- */
 
 /* A job may be retried for weeks. */
 static int trim(struct store *s, int64_t job, struct err *e)
@@ -191,7 +191,7 @@ int event_add(struct store *s, int64_t job, struct event_note note, struct err *
 	return r < 0 || strcmp(note.step, "retry") != 0 ? r : trim(s, job, e);
 }
 
-/* ---- whole rows -------------------------------------------------------------------------- */
+/* ---- whole rows ---------------------------------------------------------------------------- */
 
 /* A quarantined path may hold anything, NUL too: then it is shown escaped, not cut. */
 static void copy_path(sqlite3_stmt *q, int column, char *out, size_t room)

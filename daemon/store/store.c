@@ -50,7 +50,7 @@ void store_close(struct store *s)
 	release(s);
 }
 
-/* ---- words ------------------------------------------------------------------------------- */
+/* ---- words --------------------------------------------------------------------------------- */
 
 #define STORE_WORD(id, word, final) [id] = word,
 static const char *const job_words[] = {JOB_STATES(STORE_WORD)};

@@ -61,7 +61,7 @@ const char *job_state_name(enum job_state s);
 const char *delivery_state_name(enum delivery_state s);
 int job_state_parse(const char *word); /* -1: no such state */
 
-/* ---- life -------------------------------------------------------------------------------- */
+/* ---- life ---------------------------------------------------------------------------------- */
 
 /* Creates state_dir/ferryd.db (0600) where missing, takes state_dir/lock, migrates from the
  * embedded schema, sets the hardening pragmas, quick_checks, starts the thread. */
@@ -71,7 +71,7 @@ void store_close(struct store *s);              /* answers what is queued, check
 const char *store_library(void);
 int64_t store_silent_ms(const struct store *s); /* any thread: since its thread last answered */
 
-/* ---- claiming ---------------------------------------------------------------------------- */
+/* ---- claiming ------------------------------------------------------------------------------ */
 
 struct store_file {
 	const void *path; /* relative to the route's source directory; bytes */
@@ -92,7 +92,7 @@ int store_claim(struct store *s, const char *route, const struct store_file *fil
 int store_quarantine(struct store *s, const char *route, const struct store_file *file,
                      const char *code, const char *sentence, bool *first_time, struct err *e);
 
-/* ---- steps of a job ---------------------------------------------------------------------- */
+/* ---- steps of a job ------------------------------------------------------------------------ */
 
 enum { STORE_CODE_BYTES = 48, STORE_TEXT_BYTES = 768 };
 
@@ -151,7 +151,7 @@ int store_source_done(struct store *s, int64_t job, bool at_source, const char *
                       struct err *e);
 int store_settle_failed(struct store *s, int64_t job, const struct store_failure *f, struct err *e);
 
-/* ---- what is to be done: the queue is the database --------------------------------------- */
+/* ---- what is to be done: the queue is the database ----------------------------------------- */
 
 struct store_job {
 	int64_t id;
@@ -199,7 +199,7 @@ enum { STORE_DEST_BYTES = 512 };
 int store_destinations(struct store *s, const char *route, char (*out)[STORE_DEST_BYTES],
                        size_t room, size_t *count, struct err *e);
 
-/* ---- operator ---------------------------------------------------------------------------- */
+/* ---- operator ------------------------------------------------------------------------------ */
 
 struct store_filter {
 	const char *route; /* NULL = all */

@@ -43,7 +43,7 @@ struct request {
 	bool answered; /* the worker's, or under the mutex for a plain thread */
 };
 
-/* ---- asking ------------------------------------------------------------------------------ */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static void submit(struct store *s, struct request *rq)
 {
@@ -88,7 +88,7 @@ int store_ask(struct store *s, enum request_kind kind, request_fn *run, void *ar
 	return rq.result;
 }
 
-/* ---- answering --------------------------------------------------------------------------- */
+/* ---- answering ----------------------------------------------------------------------------- */
 
 static void wake(void *arg)
 {
@@ -119,7 +119,7 @@ static struct request *take(struct link *from)
 	return l ? list_item(l, struct request, link) : NULL;
 }
 
-/* ---- a group ----------------------------------------------------------------------------- */
+/* ---- a group ------------------------------------------------------------------------------- */
 
 static int plain(struct store *s, enum sql which, struct err *e)
 {
@@ -244,7 +244,7 @@ static void run_group(struct store *s, struct link *group)
 	run_writes(s, &writes);
 }
 
-/* ---- checkpoint -------------------------------------------------------------------------- */
+/* ---- checkpoint ---------------------------------------------------------------------------- */
 
 static int count_pages(void *arg, sqlite3 *db, const char *name, int pages)
 {
@@ -275,7 +275,7 @@ static void checkpoint(struct store *s)
 	s->checkpoint_fails = true;
 }
 
-/* ---- the thread -------------------------------------------------------------------------- */
+/* ---- the thread ---------------------------------------------------------------------------- */
 
 static bool wait_for_work(struct store *s)
 {

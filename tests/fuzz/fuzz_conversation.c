@@ -50,8 +50,7 @@ static void listen_somewhere(struct control_listener *l, struct sockaddr_un *at,
 	l->rules = (struct peer_rules){getuid(), (gid_t)PEER_NO_GROUP, (gid_t)PEER_NO_GROUP};
 }
 
-/* ---- the operator -------------------------------------------------------------------------------
- */
+/* ---- the operator -------------------------------------------------------------------------- */
 
 static void talk(void *arg)
 {
@@ -111,8 +110,7 @@ static size_t hear(struct scene *s)
 	return ends;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------
- */
+/* ---- both ---------------------------------------------------------------------------------- */
 
 /* What must be answered: the whole lines, and a line that is too long once, as the last. */
 static size_t count_lines(const uint8_t *data, size_t size, bool *is_cut)

@@ -30,8 +30,7 @@ static int ended(struct err *e)
 	return err_set(e, ERR_NETWORK, "FUZZ-ENDED", 0, "aborted");
 }
 
-/* ---- the stream -------------------------------------------------------------------------------
- */
+/* ---- the stream ---------------------------------------------------------------------------- */
 
 static int peer_write(struct stream *s, const void *data, size_t n, const char *label,
                       struct deadline d, struct err *e)
@@ -136,8 +135,7 @@ static void peer_abort(struct stream *s)
 	((struct peer *)(void *)s)->is_aborted = true;
 }
 
-/* ---- the operations ---------------------------------------------------------------------------
- */
+/* ---- the operations ------------------------------------------------------------------------ */
 
 struct deed {
 	struct sftp_client *client;

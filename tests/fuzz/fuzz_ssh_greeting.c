@@ -16,8 +16,7 @@ static size_t piece(uint8_t cuts, size_t at, size_t left)
 	return n < left ? n : left;
 }
 
-/* ---- the identification -------------------------------------------------------------------------
- */
+/* ---- the identification -------------------------------------------------------------------- */
 
 static enum identification_state scan(struct identification *id, uint8_t cuts, const uint8_t *data,
                                       size_t size)
@@ -68,8 +67,7 @@ static void check_identification(uint8_t cuts, const uint8_t *data, size_t size)
 	must_tell(diagnosis_not_ssh(data, size, &e), &e);
 }
 
-/* ---- key exchange -----------------------------------------------------------------------------
- */
+/* ---- key exchange -------------------------------------------------------------------------- */
 
 static void feed(struct kex_tap *tap, uint8_t cuts, const uint8_t *data, size_t size)
 {

@@ -44,8 +44,7 @@ struct input {
 static struct input seeds[SEEDS];
 static size_t seed_count;
 
-/* ---- an input that fails is kept --------------------------------------------------------------
- */
+/* ---- an input that fails is kept ----------------------------------------------------------- */
 
 static struct input running;
 static char failed_path[300];
@@ -98,8 +97,7 @@ static void play(struct input in)
 	running.data = NULL;
 }
 
-/* ---- the corpus ---------------------------------------------------------------------------------
- */
+/* ---- the corpus ---------------------------------------------------------------------------- */
 
 static void read_seed(const char *path)
 {
@@ -148,8 +146,7 @@ static bool read_all(int argc, char **argv)
 	return folders;
 }
 
-/* ---- mutations ----------------------------------------------------------------------------------
- */
+/* ---- mutations ----------------------------------------------------------------------------- */
 
 static uint64_t random_state = UINT64_C(0x9E3779B97F4A7C15);
 

@@ -94,8 +94,7 @@ static inline const struct ftp_peer *ftp_peer(const char *name)
 	return NULL;
 }
 
-/* ---- an endpoint for a peer -------------------------------------------------------------------
- */
+/* ---- an endpoint for a peer ---------------------------------------------------------------- */
 
 struct partner {
 	const struct ftp_peer *peer;

@@ -99,8 +99,7 @@ static inline void peers_stop(void)
 	check(waitpid(peers.pid, &status, 0) == peers.pid);
 }
 
-/* ---- an endpoint for a peer ---------------------------------------------------------------------
- */
+/* ---- an endpoint for a peer ---------------------------------------------------------------- */
 
 struct partner {
 	struct endpoint_config endpoint;
@@ -197,8 +196,7 @@ static inline const char *partner_fails(struct partner *p, struct err *e)
 		}                                                                            \
 	} while (0)
 
-/* ---- the pace of the worker ---------------------------------------------------------------------
- */
+/* ---- the pace of the worker ---------------------------------------------------------------- */
 
 struct pace {
 	bool stop, stopped;

@@ -17,8 +17,7 @@
 #include "daemon/control/verbs.h"
 #include "daemon/runtime/work.h"
 
-/* ---- an engine of paper -------------------------------------------------------------------------
- */
+/* ---- an engine of paper -------------------------------------------------------------------- */
 
 enum { JOBS = 130 };
 
@@ -179,8 +178,7 @@ static const struct control_engine engine = {
         .reload = paper_reload,
 };
 
-/* ---- the server, with an operator on a thread of the pool ---------------------------------------
- */
+/* ---- the server, with an operator on a thread of the pool ---------------------------------- */
 
 static char folder[64], path[96];
 
@@ -327,8 +325,7 @@ static void check_code(const char *request, const char *want)
 	json_decref(end);
 }
 
-/* ---- verbs --------------------------------------------------------------------------------------
- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static void ask_every_verb(void)
 {
@@ -466,8 +463,7 @@ static void test_control__shows_names_escaped(void **state)
 	with_server(look_at_names);
 }
 
-/* ---- frames -------------------------------------------------------------------------------------
- */
+/* ---- frames -------------------------------------------------------------------------------- */
 
 static void speak_in_pieces(void)
 {
@@ -621,8 +617,7 @@ static void test_control__nesting_cannot_exhaust_a_fibers_stack(void **state)
 	with_server(nest_deep);
 }
 
-/* ---- operators ----------------------------------------------------------------------------------
- */
+/* ---- operators ----------------------------------------------------------------------------- */
 
 static void crowd(void)
 {
@@ -698,8 +693,7 @@ static void test_control__answers_when_descriptors_are_used_up(void **state)
 	with_server(exhaust_descriptors);
 }
 
-/* ---- rights -------------------------------------------------------------------------------------
- */
+/* ---- rights -------------------------------------------------------------------------------- */
 
 static void check_right(uid_t uid, gid_t gid, enum peer_right want)
 {
@@ -831,8 +825,7 @@ static void test_control__lets_in_root_and_the_group(void **state)
 	with_server(ask_as_others);
 }
 
-/* ---- the socket file ----------------------------------------------------------------------------
- */
+/* ---- the socket file ----------------------------------------------------------------------- */
 
 static void check_listen_refused(const char *where, const char *code)
 {

@@ -1,7 +1,6 @@
 #include "tests/runtime/rig.h"
 
-/* ---- a fiber that waits on a signal and notes what came ----------------------------------------
- */
+/* ---- a fiber that waits on a signal and notes what came ------------------------------------ */
 
 struct sleeper {
 	struct signal *signal;

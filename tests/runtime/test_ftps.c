@@ -25,8 +25,7 @@ static void with_each(void (*what)(struct partner *p, struct connection *c))
 	}
 }
 
-/* ---- both ways ---------------------------------------------------------------------------------
- */
+/* ---- both ways ----------------------------------------------------------------------------- */
 
 static const uint64_t sizes[] = {0, 1, 4096, 65537, 300000, 3000001};
 
@@ -89,8 +88,7 @@ static void test_ftps__carries_200_files_each_way_on_one_connection(void **state
 	rig_run(body_many);
 }
 
-/* ---- names -------------------------------------------------------------------------------------
- */
+/* ---- names --------------------------------------------------------------------------------- */
 
 struct listed {
 	const char *name;

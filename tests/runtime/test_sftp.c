@@ -5,7 +5,7 @@
 
 static char root[64];
 
-/* ---- verbs ------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static void in_root(char out[256], const char *name)
 {
@@ -131,7 +131,7 @@ static size_t count_names(struct sftp_client *c, const char *path)
 	return n;
 }
 
-/* ---- every operation --------------------------------------------------------------------- */
+/* ---- every operation ----------------------------------------------------------------------- */
 
 static void body_operations(struct worker *w)
 {
@@ -282,7 +282,7 @@ static void test_sftp__replaces_without_posix_rename(void **state)
 	rig_run(body_plain_rename);
 }
 
-/* ---- changed files ----------------------------------------------------------------------- */
+/* ---- changed files ------------------------------------------------------------------------- */
 
 static void body_changed(struct worker *w)
 {
@@ -316,7 +316,7 @@ static void test_sftp__notices_a_changed_file(void **state)
 	rig_run(body_changed);
 }
 
-/* ---- many, large ------------------------------------------------------------------------- */
+/* ---- many, large --------------------------------------------------------------------------- */
 
 enum { FILES = 10000, FIBERS = 64, SMALL = 4096 };
 
@@ -406,8 +406,7 @@ static void test_sftp__moves_256_mib_both_ways(void **state)
 	rig_run(body_large);
 }
 
-/* ---- lanes ------------------------------------------------------------------------------------
- */
+/* ---- lanes --------------------------------------------------------------------------------- */
 
 struct family {
 	struct sftp_peer peer[SFTP_SIBLINGS];
@@ -474,7 +473,7 @@ static void test_sftp__deals_a_large_file_out_to_several_sessions(void **state)
 	rig_run(body_lanes);
 }
 
-/* ---- cancel ------------------------------------------------------------------------------ */
+/* ---- cancel -------------------------------------------------------------------------------- */
 
 struct victim {
 	struct sftp_client *client;
@@ -589,7 +588,7 @@ static void test_sftp__reports_a_server_that_died(void **state)
 	rig_run(body_killed);
 }
 
-/* ---- wiring ------------------------------------------------------------------------------ */
+/* ---- wiring -------------------------------------------------------------------------------- */
 
 static int make_root(void **state)
 {

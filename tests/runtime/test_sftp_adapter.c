@@ -7,8 +7,7 @@ enum { FILES = 300, FIBERS = 64, SMALL = 4096, LARGE = 48 << 20 };
 
 static const struct adapter *const sftp = &adapter_sftp;
 
-/* ---- verbs ------------------------------------------------------------------------------------
- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static struct connection *connect_to(struct partner *p, const char *peer, struct trace *trace)
 {
@@ -87,8 +86,7 @@ static void in_folder(char out[256], const char *name)
 	check(snprintf(out, 256, "%s/%s", peers.folder, name) < 256);
 }
 
-/* ---- many files at once -----------------------------------------------------------------------
- */
+/* ---- many files at once -------------------------------------------------------------------- */
 
 struct crowd {
 	struct connection *c;
@@ -153,8 +151,7 @@ static void test_adapter_sftp__moves_many_files_at_once(void **state)
 	rig_run(body_many);
 }
 
-/* ---- a large file beside small requests -------------------------------------------------------
- */
+/* ---- a large file beside small requests ---------------------------------------------------- */
 
 static void body_large(struct worker *w)
 {
@@ -181,8 +178,7 @@ static void test_adapter_sftp__moves_a_large_file(void **state)
 	rig_run(body_large);
 }
 
-/* ---- what goes wrong --------------------------------------------------------------------------
- */
+/* ---- what goes wrong ----------------------------------------------------------------------- */
 
 static void body_no_sftp(struct worker *w)
 {
@@ -226,8 +222,7 @@ static void test_adapter_sftp__abort_ends_it(void **state)
 	rig_run(body_abort);
 }
 
-/* ---- the trace --------------------------------------------------------------------------------
- */
+/* ---- the trace ----------------------------------------------------------------------------- */
 
 static void check_trace(const char *path)
 {

@@ -64,8 +64,7 @@ static const char *const vice_names[] = {
 #undef VICE_NAME
 };
 
-/* ---- the server -------------------------------------------------------------------------------
- */
+/* ---- the server ---------------------------------------------------------------------------- */
 
 enum { FILE_BYTES = 300000, PATIENCE_MS = 120 };
 
@@ -486,8 +485,7 @@ static void serve(void *arg)
 	s->is_over = true;
 }
 
-/* ---- the client's side ------------------------------------------------------------------------
- */
+/* ---- the client's side --------------------------------------------------------------------- */
 
 static int swallow(void *arg, const void *data, size_t n, struct err *e)
 {
@@ -714,8 +712,7 @@ static void test_sftp_hostile__ends_every_vice_with_its_cause(void **state)
 	rig_run(body_rows);
 }
 
-/* ---- a late handle ----------------------------------------------------------------------------
- */
+/* ---- a late handle ------------------------------------------------------------------------- */
 
 struct opener {
 	struct sftp_client *client;
@@ -765,8 +762,7 @@ static void test_sftp_hostile__closes_a_handle_that_comes_late(void **state)
 	rig_run(body_late_handle);
 }
 
-/* ---- everyone is told -------------------------------------------------------------------------
- */
+/* ---- everyone is told ---------------------------------------------------------------------- */
 
 struct waiter {
 	struct sftp_client *client;

@@ -69,7 +69,7 @@ static inline void local_run(void (*body)(struct connection *c))
 	rig_run(local_in_fiber);
 }
 
-/* ---- files ------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 /* The absolute path of a file, in one of four buffers that take turns. */
 static inline const char *at(const char *name)

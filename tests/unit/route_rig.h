@@ -43,8 +43,7 @@ enum { FILES = 3, FILES_MAX = 64, CONTENT_BYTES = 64, STEPS_MAX = 400, PATIENCE_
 		}                                                                              \
 	} while (0)
 
-/* ---- two partners in memory -------------------------------------------------------------------
- */
+/* ---- two partners in memory ---------------------------------------------------------------- */
 
 struct fake_file {
 	bool is_there;
@@ -113,8 +112,7 @@ static int missing(struct err *e)
 	return err_set(e, ERR_OBJECT, "OBJ-MISSING", 0, "no such file");
 }
 
-/* ---- a crash: what was on disk and at the partners in that moment, kept for the next life ------
- */
+/* ---- a crash: what was on disk and at the partners in that moment, kept for the next life -- */
 
 static char copy_from[96], copy_to[96];
 
@@ -406,8 +404,7 @@ struct endpoint *endpoint_new(const struct config *config, const struct endpoint
 	return endpoint_new_with(config, settings, w, adapter_for((int)settings->protocol));
 }
 
-/* ---- a ferryd around them ---------------------------------------------------------------------
- */
+/* ---- a ferryd around them ------------------------------------------------------------------ */
 
 /* What differs from test to test. FROM and TO stand for the route's two halves, DIR for the folder
  * that holds state, drop and dest. */
@@ -574,8 +571,7 @@ static void run(struct ferryd *d)
 	forget_what_came_after();
 }
 
-/* ---- what they hold ---------------------------------------------------------------------------
- */
+/* ---- what they hold ------------------------------------------------------------------------ */
 
 static struct fake_file *put_file(const char *path, const char *content)
 {

@@ -41,7 +41,7 @@ static UNUSED void check_refused(int r, int kind, const char *code)
 	assert_string_equal(last.code, code);
 }
 
-/* ---- the state directory ---- */
+/* ---- the state directory ------------------------------------------------------------------- */
 
 static UNUSED void open_store(struct scene *t)
 {
@@ -108,7 +108,7 @@ static UNUSED const char *file_in(const struct scene *t, const char *name)
 	return path;
 }
 
-/* ---- verbs ---- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static const unsigned char some_sha256[DIGEST_BYTES] = {1, 2, 3};
 
@@ -168,7 +168,7 @@ static UNUSED struct store_failure failure(int64_t next_at_ms)
 	return (struct store_failure){.why = &why, .next_at_ms = next_at_ms};
 }
 
-/* ---- looking ---- */
+/* ---- looking ------------------------------------------------------------------------------- */
 
 static UNUSED struct store_job_info look(struct scene *t, int64_t job)
 {

@@ -14,8 +14,7 @@
 #include "daemon/control/client.h"
 #include "daemon/control/listener.h"
 
-/* ---- a daemon that has said all it will say -----------------------------------------------------
- */
+/* ---- a daemon that has said all it will say ------------------------------------------------ */
 
 struct exchange {
 	int r;
@@ -112,8 +111,7 @@ static void test_client__a_line_has_a_limit(void **state)
 	free(endless);
 }
 
-/* ---- reaching it --------------------------------------------------------------------------------
- */
+/* ---- reaching it --------------------------------------------------------------------------- */
 
 static char folder[64], path[96];
 

@@ -7,7 +7,7 @@
 
 #include "config/load.h"
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static struct config *load(const char *text, struct config_report *r)
 {
@@ -94,7 +94,7 @@ static const char full[] =
         "    from: {path: /srv/in/}\n"
         "    to: [{endpoint: acme, path: /in}]\n";
 
-/* ---- values ---------------------------------------------------------------------------------- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 static void test_config__reads_daemon_and_trace(void **state)
 {

@@ -18,7 +18,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/text.h"
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static char folder[64];
 
@@ -107,7 +107,7 @@ static void check_told(const char *main_text, const char *told)
 	config_report_release(&r);
 }
 
-/* ---- include --------------------------------------------------------------------------------- */
+/* ---- include ------------------------------------------------------------------------------- */
 
 #define ENDPOINT(name)                                                                      \
 	"  " name ": {host: h, user: u, auth: [{password: {env: PATH}}], host_key: {pins: " \
@@ -213,7 +213,7 @@ static void test_config__tells_that_the_main_file_is_missing(void **state)
 	config_report_release(&r);
 }
 
-/* ---- directories ----------------------------------------------------------------------------- */
+/* ---- directories --------------------------------------------------------------------------- */
 
 static void test_files__directories_must_exist(void **state)
 {
@@ -237,7 +237,7 @@ static void test_files__a_disabled_route_needs_no_directories(void **state)
 	                        "to: [{path: @/b}]}\n"));
 }
 
-/* ---- keys, known hosts, secrets -------------------------------------------------------------- */
+/* ---- keys, known hosts, secrets ------------------------------------------------------------ */
 
 #define KEY_AT(path)                                                                       \
 	"version: 1\nendpoints:\n  a:\n    host: h.example\n    user: u\n    port: 2022\n" \
@@ -333,7 +333,7 @@ static void test_files__what_is_unwise_is_warned_about(void **state)
 	(void)unsetenv("CREDENTIALS_DIRECTORY");
 }
 
-/* ---- what is installed ----------------------------------------------------------------------- */
+/* ---- what is installed --------------------------------------------------------------------- */
 
 static void test_config__the_installed_file_is_valid(void **state)
 {

@@ -17,7 +17,7 @@
 #include "config/load.h"
 #include "daemon/base/mem.h"
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 /* What follows stands on line 7. */
 #define ENDPOINT(protocol_text, auth_text, text)                                       \
@@ -90,7 +90,7 @@ static void check_all(const struct mistake *m, size_t count)
 
 #define CHECK_ALL(table) check_all(table, sizeof(table) / sizeof((table)[0]))
 
-/* ---- what is read ---------------------------------------------------------------------------- */
+/* ---- what is read -------------------------------------------------------------------------- */
 
 static void test_config__has_safe_defaults_for_ftps(void **state)
 {
@@ -201,7 +201,7 @@ static void test_config__reads_ports_of_active_mode(void **state)
 	config_unref(c);
 }
 
-/* ---- warnings -------------------------------------------------------------------------------- */
+/* ---- warnings ------------------------------------------------------------------------------ */
 
 static void test_config__warns_of_clear_text(void **state)
 {
@@ -224,7 +224,7 @@ static void test_config__warns_of_weak_ciphers(void **state)
 	check_told(TLS("ciphers: \"DEFAULT@SECLEVEL=2\""), DISK_IGNORE, "");
 }
 
-/* ---- keys of another protocol ---------------------------------------------------------------- */
+/* ---- keys of another protocol -------------------------------------------------------------- */
 
 static const struct mistake foreign[] = {
         {FTPS("host_key: {check: off}"),
@@ -260,7 +260,7 @@ static const struct mistake foreign[] = {
          "f:8:11: endpoints.a.auth: wants one password with protocol: ftps, found 2 methods"},
 };
 
-/* ---- TLS ------------------------------------------------------------------------------------- */
+/* ---- TLS ----------------------------------------------------------------------------------- */
 
 #define OLD                                                                                   \
 	"TLS before 1.2 is broken, and the TLS libraries of Debian refuse it: the partner's " \
@@ -302,7 +302,7 @@ static const struct mistake tls[] = {
                                     "(not yes, no, on, off), found \"yes\""},
 };
 
-/* ---- data connections and commands ----------------------------------------------------------- */
+/* ---- data connections and commands --------------------------------------------------------- */
 
 #define PORTS_WANTS "wants two ports with \"-\" between them, such as 40000-40100"
 #define OURS                                                                        \
@@ -409,7 +409,7 @@ static void test_config__tells_what_is_judged_where_it_is_written(void **state)
 	}
 }
 
-/* ---- fingerprints ---------------------------------------------------------------------------- */
+/* ---- fingerprints -------------------------------------------------------------------------- */
 
 static const char *const settings[] = {
         "tls: {mode: implicit}",
@@ -472,7 +472,7 @@ static void test_fingerprint__changes_with_settings_of_ftp(void **state)
 	                 sizeof(active_settings) / sizeof(active_settings[0]));
 }
 
-/* ---- on disk --------------------------------------------------------------------------------- */
+/* ---- on disk ------------------------------------------------------------------------------- */
 
 static char folder[64];
 

@@ -11,7 +11,7 @@
 
 #include "config/load.h"
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 struct mistake {
 	const char *text, *told;
@@ -46,7 +46,7 @@ static void check_all(const struct mistake *m, size_t count)
 
 #define CHECK_ALL(table) check_all(table, sizeof(table) / sizeof((table)[0]))
 
-/* ---- texts around a mistake: what follows stands on line 7, 8, 9 or 10 ----------------------- */
+/* ---- texts around a mistake: what follows stands on line 7, 8, 9 or 10 --------------------- */
 
 #define TOP(text) "version: 1\n" text "\n"
 #define ACME                                                          \
@@ -62,7 +62,7 @@ static void check_all(const struct mistake *m, size_t count)
 #define TO(text) \
 	ACME "routes:\n  in:\n    from: {endpoint: acme, path: /out}\n    to: [{" text "}]\n"
 
-/* ---- what YAML itself gets wrong ------------------------------------------------------------- */
+/* ---- what YAML itself gets wrong ----------------------------------------------------------- */
 
 static const struct mistake yaml[] = {
         {"", "ferryd.yaml:1:1: the file is empty: it wants at least \"version: 1\""},
@@ -108,7 +108,7 @@ static void test_config__refuses_what_yaml_allows_and_ferryd_does_not(void **sta
 	CHECK_ALL(yaml);
 }
 
-/* ---- keys ------------------------------------------------------------------------------------ */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static const struct mistake keys[] = {
         {"daemon: {}\n",
@@ -136,7 +136,7 @@ static void test_config__tells_keys_it_does_not_know(void **state)
 	CHECK_ALL(keys);
 }
 
-/* ---- values of the wrong kind or out of range ------------------------------------------------ */
+/* ---- values of the wrong kind or out of range ---------------------------------------------- */
 
 static const struct mistake scalars[] = {
         {TOP("daemon: {workers: 0}"),
@@ -200,7 +200,7 @@ static void test_config__tells_values_of_the_wrong_kind_or_range(void **state)
 	CHECK_ALL(scalars);
 }
 
-/* ---- endpoints ------------------------------------------------------------------------------- */
+/* ---- endpoints ----------------------------------------------------------------------------- */
 
 static const struct mistake endpoint[] = {
         {TOP("endpoints: {a: x}\nroutes: {r: {from: {endpoint: a, path: p}, to: [{path: /q}]}}"),
@@ -268,7 +268,7 @@ static void test_config__tells_mistakes_in_endpoints(void **state)
 	CHECK_ALL(endpoint);
 }
 
-/* ---- authentication and secrets -------------------------------------------------------------- */
+/* ---- authentication and secrets ------------------------------------------------------------ */
 
 static const struct mistake auth[] = {
         {AUTH("[]"), "ferryd.yaml:2:41: endpoints.a.auth: wants 1 to 8 items, found 0"},
@@ -320,7 +320,7 @@ static void test_config__tells_mistakes_in_authentication_without_the_secret(voi
 	CHECK_ALL(auth);
 }
 
-/* ---- where files come from ------------------------------------------------------------------- */
+/* ---- where files come from ----------------------------------------------------------------- */
 
 static const struct mistake source[] = {
         {ROUTES("in: {}"), "ferryd.yaml:8:7: routes.in: the key \"from\" is missing: Where files "
@@ -406,7 +406,7 @@ static void test_config__tells_mistakes_in_sources(void **state)
 	CHECK_ALL(source);
 }
 
-/* ---- what happens to the source -------------------------------------------------------------- */
+/* ---- what happens to the source ------------------------------------------------------------ */
 
 static const struct mistake after[] = {
         {FROM("after: remove"), "ferryd.yaml:9:47: routes.in.from.after: wants keep, delete, "
@@ -451,7 +451,7 @@ static void test_config__tells_mistakes_in_after(void **state)
 	CHECK_ALL(after);
 }
 
-/* ---- where files go -------------------------------------------------------------------------- */
+/* ---- where files go ------------------------------------------------------------------------ */
 
 static const struct mistake dest[] = {
         {ROUTES("in: {from: {path: /a}, to: []}"),
@@ -511,7 +511,7 @@ static void test_config__tells_mistakes_in_destinations(void **state)
 	CHECK_ALL(dest);
 }
 
-/* ---- files that would come back -------------------------------------------------------------- */
+/* ---- files that would come back ------------------------------------------------------------ */
 
 static const struct mistake loops[] = {
         {ROUTES("in: {from: {path: /a}, to: [{path: /a}]}"),

@@ -14,7 +14,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/text.h"
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static struct config *load_bytes(const char *text, size_t length, struct config_report *r)
 {
@@ -35,7 +35,7 @@ static struct config *load(const char *text)
 	return c;
 }
 
-/* ---- limits ---------------------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------------------------- */
 
 static void check_size(size_t size, const char *told)
 {
@@ -112,7 +112,7 @@ static void test_node__finds_duplicates_among_many_keys(void **state)
 	buf_release(&text);
 }
 
-/* ---- fingerprints ---------------------------------------------------------------------------- */
+/* ---- fingerprints -------------------------------------------------------------------------- */
 
 #define ROUTE                                                            \
 	"version: 1\n"                                                   \
@@ -230,7 +230,7 @@ static void test_fingerprint__does_not_see_how_it_is_written(void **state)
 	}
 }
 
-/* ---- routes that are fine -------------------------------------------------------------------- */
+/* ---- routes that are fine ------------------------------------------------------------------ */
 
 static void test_loops__let_relays_and_sorting_pass(void **state)
 {
@@ -293,7 +293,7 @@ static void test_overlaps__warn_when_a_route_takes_what_another_removes(void **s
 	                                       "path: /a, after: delete, match: \"*.y\"")));
 }
 
-/* ---- references ------------------------------------------------------------------------------ */
+/* ---- references ---------------------------------------------------------------------------- */
 
 static void *use_and_leave(void *arg)
 {
@@ -322,7 +322,7 @@ static void test_config__lives_as_long_as_its_last_reference(void **state)
 		assert_int_equal(pthread_join(threads[i], NULL), 0);
 }
 
-/* ---- generated texts ------------------------------------------------------------------------- */
+/* ---- generated texts ----------------------------------------------------------------------- */
 
 static void check_generated(const char *file, void (*generate)(struct buf *out))
 {

@@ -11,8 +11,7 @@
 #include "daemon/route/retry.h"
 #include "daemon/route/select.h"
 
-/* ---- retry ------------------------------------------------------------------------------------
- */
+/* ---- retry --------------------------------------------------------------------------------- */
 
 static const struct retry_config patient = {.first_ms = 1000, .most_ms = 300000};
 
@@ -54,8 +53,7 @@ static void test_retry__counts_attempts_where_told(void **state)
 	assert_int_equal(retry_next(&three, &why, 3, 0, 0).verdict, RETRY_HOLD);
 }
 
-/* ---- select -----------------------------------------------------------------------------------
- */
+/* ---- select -------------------------------------------------------------------------------- */
 
 static void test_select__asks_hidden_exclude_match_size_age(void **state)
 {
@@ -104,8 +102,7 @@ static void test_select__takes_files_only(void **state)
 	assert_int_equal(select_entry(&from, &entry, 0), SELECT_TAKE);
 }
 
-/* ---- ready ------------------------------------------------------------------------------------
- */
+/* ---- ready --------------------------------------------------------------------------------- */
 
 static bool observe(struct ready *r, uint64_t size, int64_t now_ms)
 {
@@ -148,8 +145,7 @@ static void test_ready__starts_again_when_the_file_changed_or_was_away(void **st
 	ready_release(&r);
 }
 
-/* ---- publish ----------------------------------------------------------------------------------
- */
+/* ---- publish ------------------------------------------------------------------------------- */
 
 static void test_publish__decides_every_row_of_the_table(void **state)
 {

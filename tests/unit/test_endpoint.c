@@ -11,7 +11,7 @@
 #include "daemon/runtime/work.h"
 #include "tests/runtime/rig.h"
 
-/* ---- the fake ---------------------------------------------------------------------------- */
+/* ---- the fake ------------------------------------------------------------------------------ */
 
 struct connection {
 	bool is_dead;
@@ -91,7 +91,7 @@ static const struct adapter adapter_fake = {
         .ping = fake_ping,
 };
 
-/* ---- verbs ------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static struct endpoint_config settings;
 static struct endpoint *p;
@@ -196,7 +196,7 @@ static void begin_use(struct user *u, bool may_give)
 	rig_turns(3);
 }
 
-/* ---- the breaker ------------------------------------------------------------------------- */
+/* ---- the breaker --------------------------------------------------------------------------- */
 
 static struct err failure_of(enum err_kind kind)
 {
@@ -264,7 +264,7 @@ static void test_breaker__refused_credentials_stop_it(void **state)
 	}
 }
 
-/* ---- sharing ----------------------------------------------------------------------------- */
+/* ---- sharing ------------------------------------------------------------------------------- */
 
 static void body_sharing(void)
 {
@@ -343,7 +343,7 @@ static void test_endpoint__connects_once_for_all_who_wait(void **state)
 	run(body_once);
 }
 
-/* ---- failures ---------------------------------------------------------------------------- */
+/* ---- failures ------------------------------------------------------------------------------ */
 
 static void body_refused(void)
 {
@@ -463,7 +463,7 @@ static void test_endpoint__a_late_connection_serves_the_next(void **state)
 	run(body_deadline);
 }
 
-/* ---- connections that die ---------------------------------------------------------------- */
+/* ---- connections that die ------------------------------------------------------------------ */
 
 static void body_dies(void)
 {
@@ -561,7 +561,7 @@ static void test_endpoint__goes_on_with_what_the_server_allows(void **state)
 	run(body_growth);
 }
 
-/* ---- idle connections -------------------------------------------------------------------- */
+/* ---- idle connections ---------------------------------------------------------------------- */
 
 static void await_closes(int n)
 {
@@ -654,7 +654,7 @@ static void test_endpoint__free_closes_a_connection_made_too_late(void **state)
 	assert_int_equal(fake.closes, 1);
 }
 
-/* ---- traces ------------------------------------------------------------------------------ */
+/* ---- traces -------------------------------------------------------------------------------- */
 
 static char dir[64];
 

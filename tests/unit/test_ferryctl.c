@@ -11,8 +11,7 @@
 #include "daemon/control/render.h"
 #include "daemon/control/shown.h"
 
-/* ---- screens against the files beside this one --------------------------------------------------
- */
+/* ---- screens against the files beside this one --------------------------------------------- */
 
 /* NAME.jsonl is an answer of the daemon, NAME.txt what is to be shown of it; a difference leaves
  * what was shown in the working directory. */
@@ -138,8 +137,7 @@ static void test_render__a_hostile_answer_harms_no_terminal(void **state)
 	}
 }
 
-/* ---- values -------------------------------------------------------------------------------------
- */
+/* ---- values -------------------------------------------------------------------------------- */
 
 static void check_bytes(int64_t bytes, const char *want)
 {
@@ -217,8 +215,7 @@ static void test_table__counts_columns_as_a_terminal(void **state)
 	assert_int_equal(text_columns("\xf0\x9f\x9a\xa2", 4), 2);
 }
 
-/* ---- the command line ---------------------------------------------------------------------------
- */
+/* ---- the command line ---------------------------------------------------------------------- */
 
 /* Words are separated by single blanks. */
 static enum options_result parse(const char *line, struct options *o, struct buf *out)

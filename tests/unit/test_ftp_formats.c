@@ -10,7 +10,7 @@
 #define MINUTE INT64_C(60000)
 #define DAY    (1440 * MINUTE)
 
-/* ---- lines of servers ------------------------------------------------------------------------ */
+/* ---- lines of servers ---------------------------------------------------------------------- */
 
 struct row {
 	const char *server, *line, *name;

@@ -17,7 +17,7 @@ static void check_refused(const struct how *how, const char *text, const char *c
 	got_clear(&g);
 }
 
-/* ---- what is not understood ------------------------------------------------------------------ */
+/* ---- what is not understood ---------------------------------------------------------------- */
 
 static const char *const foreign[] = {
         "Volume Unit    Referred Ext Used Recfm Lrecl BlkSz Dsorg Dsname", /* MVS */
@@ -136,7 +136,7 @@ static void test_ftp_listing__hears_ls_complain(void **state)
 	check_refused(&by_list, "total 0\r\nls: .: Permission denied\r\n", "OBJ-DENIED");
 }
 
-/* ---- whole listings -------------------------------------------------------------------------- */
+/* ---- whole listings ------------------------------------------------------------------------ */
 
 static const char whole_list[] = "total 1.2K\r\n"
                                  "drwxr-xr-x   3 u g 4096 Jan  1 12:00 .\r\n"
@@ -231,7 +231,7 @@ static void test_ftp_listing__stops_when_told(void **state)
 	got_clear(&g);
 }
 
-/* ---- limits ---------------------------------------------------------------------------------- */
+/* ---- limits -------------------------------------------------------------------------------- */
 
 /* A name of n bytes in either dialect. */
 static int parse_long(enum ftp_dialect dialect, size_t n, size_t piece, struct got *g)
@@ -288,7 +288,7 @@ static void test_ftp_listing__limits_lines_without_entries(void **state)
 	check_endless(&by_mlsd, "type=file; .\r\n");
 }
 
-/* ---- the year that is not told --------------------------------------------------------------- */
+/* ---- the year that is not told ------------------------------------------------------------- */
 
 static const struct {
 	const char *now, *line, *want;
@@ -321,7 +321,7 @@ static void test_ftp_listing__tells_the_year(void **state)
 	}
 }
 
-/* ---- single lines ---------------------------------------------------------------------------- */
+/* ---- single lines -------------------------------------------------------------------------- */
 
 static void test_ftp_listing__reads_mlst(void **state)
 {

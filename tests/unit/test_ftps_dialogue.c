@@ -113,8 +113,7 @@ static void test_dialogue__takes_odd_lines(void **state)
 	dialogue_release(&d);
 }
 
-/* ---- paths -------------------------------------------------------------------------------------
- */
+/* ---- paths --------------------------------------------------------------------------------- */
 
 static void check_path(const char *entry, const char *path, const char *want)
 {

@@ -12,7 +12,7 @@
 #include "daemon/base/mem.h"
 #include "tests/unit/local_rig.h"
 
-/* ---- flushes are counted, and fail when told to ------------------------------------------ */
+/* ---- flushes are counted, and fail when told to -------------------------------------------- */
 
 static int flushes, flush_error;
 
@@ -41,7 +41,7 @@ int syncfs(int fd)
 	return flush(SYS_syncfs, fd);
 }
 
-/* ---- a file system without RENAME_NOREPLACE, when told to -------------------------------- */
+/* ---- a file system without RENAME_NOREPLACE, when told to ---------------------------------- */
 
 static int lacks_noreplace;
 
@@ -54,7 +54,7 @@ int renameat2(int from_dir, const char *from, int to_dir, const char *to, unsign
 	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }
 
-/* ---- verbs ------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 struct memory {
 	char *data;
@@ -135,7 +135,7 @@ static struct memory pattern(size_t n)
 	return m;
 }
 
-/* ---- list and stat ----------------------------------------------------------------------- */
+/* ---- list and stat ------------------------------------------------------------------------- */
 
 struct seen {
 	size_t files, dirs, links, others;
@@ -234,7 +234,7 @@ static void test_local__notices_that_its_root_is_another(void **state)
 	local_run(body_root_replaced);
 }
 
-/* ---- get --------------------------------------------------------------------------------- */
+/* ---- get ----------------------------------------------------------------------------------- */
 
 static void body_get(struct connection *c)
 {
@@ -438,7 +438,7 @@ static void test_local__stepwise_opening_refuses_the_same(void **state)
 	check(close(root) == 0);
 }
 
-/* ---- put --------------------------------------------------------------------------------- */
+/* ---- put ----------------------------------------------------------------------------------- */
 
 static void body_put(struct connection *c)
 {
@@ -561,7 +561,7 @@ static void test_local__a_full_disk_is_told_with_its_room(void **state)
 	check(umount(local_dir) == 0);
 }
 
-/* ---- rename, remove, mkdir --------------------------------------------------------------- */
+/* ---- rename, remove, mkdir ----------------------------------------------------------------- */
 
 static void body_rename(struct connection *c)
 {
@@ -729,7 +729,7 @@ static void test_local__a_failed_shared_flush_fails_everybody(void **state)
 	local_run(body_crowd_fails);
 }
 
-/* ---- adopt ------------------------------------------------------------------------------- */
+/* ---- adopt --------------------------------------------------------------------------------- */
 
 static void body_adopt(struct connection *c)
 {
@@ -758,7 +758,7 @@ static void test_local__adopts_a_spool_file(void **state)
 	local_run(body_adopt);
 }
 
-/* ---- connect ----------------------------------------------------------------------------- */
+/* ---- connect ------------------------------------------------------------------------------- */
 
 static void body_connect_missing(struct worker *w)
 {

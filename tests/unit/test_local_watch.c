@@ -8,7 +8,7 @@
 #include "adapters/local/writers.h"
 #include "tests/unit/local_rig.h"
 
-/* ---- the kernel's limits, when told to --------------------------------------------------- */
+/* ---- the kernel's limits, when told to ----------------------------------------------------- */
 
 static int instances_full, watches_left = -1;
 
@@ -31,7 +31,7 @@ int inotify_add_watch(int fd, const char *path, uint32_t mask)
 	return (int)syscall(SYS_inotify_add_watch, fd, path, mask);
 }
 
-/* ---- verbs ------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static int changes;
 

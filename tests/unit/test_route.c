@@ -4,8 +4,7 @@
  */
 #include "tests/unit/route_rig.h"
 
-/* ---- what must hold ---------------------------------------------------------------------------
- */
+/* ---- what must hold ------------------------------------------------------------------------ */
 
 static void check_world(const struct ferryd *d)
 {

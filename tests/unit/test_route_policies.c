@@ -24,8 +24,7 @@ static bool live_through(struct ferryd *d, enum fault fault, int n)
 	return came;
 }
 
-/* ---- exists: ----------------------------------------------------------------------------------
- */
+/* ---- exists: ------------------------------------------------------------------------------- */
 
 static void taken_world(void)
 {
@@ -153,8 +152,7 @@ static void test_route__delivers_to_both_once(void **state)
 	suffer(&twice, FAULT_CRASHES, begin_world, judge_both);
 }
 
-/* ---- after: -----------------------------------------------------------------------------------
- */
+/* ---- after: -------------------------------------------------------------------------------- */
 
 static const struct plan resumed = {.from = FROM_HERE, .to = TO_THERE, .meanwhile = route_resume};
 
@@ -175,8 +173,7 @@ static void test_route__settles_a_source_once(void **state)
 	}
 }
 
-/* ---- the source changes -----------------------------------------------------------------------
- */
+/* ---- the source changes -------------------------------------------------------------------- */
 
 static bool is_replaced;
 
@@ -209,8 +206,7 @@ static void test_route__gives_up_a_version_that_was_replaced(void **state)
 	teardown(&d);
 }
 
-/* ---- a local source ---------------------------------------------------------------------------
- */
+/* ---- a local source ------------------------------------------------------------------------ */
 
 #define FROM_DROP "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, "
 
@@ -329,8 +325,7 @@ static void test_route__carries_on_when_sources_are_deleted_from_now_on(void **s
 	change_after(&kept, &dropped, 0);
 }
 
-/* ---- the destination changes ------------------------------------------------------------------
- */
+/* ---- the destination changes --------------------------------------------------------------- */
 
 static const struct plan elsewhere = {
         .from = FROM_HERE, .to = "{endpoint: there, path: elsewhere}", .may_hold = true};

@@ -11,8 +11,7 @@
 #include "daemon/route/zone.h"
 #include "daemon/route/zone_rule.h"
 
-/* ---- verbs --------------------------------------------------------------------------------------
- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 /* "2026-03-29 01:30" as seconds. */
 static int64_t at(const char *text)
@@ -72,8 +71,7 @@ static int count_fires(const char *cron, const char *zone, const char *from, con
 	return count;
 }
 
-/* ---- calendar -----------------------------------------------------------------------------------
- */
+/* ---- calendar ------------------------------------------------------------------------------ */
 
 static void test_civil__there_and_back(void **state)
 {
@@ -125,8 +123,7 @@ static void test_schedule__has_no_hole_at_midnight(void **state)
 	                 21);
 }
 
-/* ---- daylight saving ----------------------------------------------------------------------------
- */
+/* ---- daylight saving ----------------------------------------------------------------------- */
 
 static void test_schedule__a_skipped_time_fires_at_the_edge(void **state)
 {
@@ -258,8 +255,7 @@ static void test_zone__refuses_names_that_leave_the_folder(void **state)
 	assert_non_null(schedule_judge_time_zone("tzdata.zi"));
 }
 
-/* ---- what is refused ----------------------------------------------------------------------------
- */
+/* ---- what is refused ----------------------------------------------------------------------- */
 
 static void test_cron__says_what_is_wrong(void **state)
 {
@@ -287,8 +283,7 @@ static void test_cron__says_what_is_wrong(void **state)
 	check_refused("99999999999999999999 * * * *", "out of range");
 }
 
-/* ---- intervals ----------------------------------------------------------------------------------
- */
+/* ---- intervals ----------------------------------------------------------------------------- */
 
 static int64_t first_delay(int64_t interval_ms, const char *route)
 {

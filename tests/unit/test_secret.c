@@ -14,7 +14,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
-/* ---- verbs ----------------------------------------------------------------------------------- */
+/* ---- verbs --------------------------------------------------------------------------------- */
 
 static char dir[] = "/tmp/test-secret-XXXXXX";
 
@@ -80,7 +80,7 @@ static struct secret_ref file_ref(const char *text, mode_t mode)
 	(&(struct secret_ref){SECRET_COMMAND, NULL, \
 	                      (const char *const[]){"/bin/sh", "-c", script, NULL}})
 
-/* ---- files ----------------------------------------------------------------------------------- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static void test_secret__file_loses_one_line_end(void **state)
 {
@@ -130,7 +130,7 @@ static void test_secret__file_has_a_largest_size(void **state)
 	check_secret(&ref, big);
 }
 
-/* ---- credentials, environment, literals ------------------------------------------------------ */
+/* ---- credentials, environment, literals ---------------------------------------------------- */
 
 static void test_secret__credential_is_a_file_of_the_service(void **state)
 {
@@ -158,7 +158,7 @@ static void test_secret__env_and_value_are_taken_as_they_are(void **state)
 	check_secret(&value, "literal");
 }
 
-/* ---- commands -------------------------------------------------------------------------------- */
+/* ---- commands ------------------------------------------------------------------------------ */
 
 static void test_secret__command_says_it(void **state)
 {

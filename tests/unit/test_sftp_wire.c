@@ -11,8 +11,7 @@
 #include "adapters/sftp/slots.h"
 #include "adapters/sftp/wire.h"
 
-/* ---- packets ----------------------------------------------------------------------------------
- */
+/* ---- packets ------------------------------------------------------------------------------- */
 
 static void test_wire__builds_what_the_draft_says(void **state)
 {
@@ -123,8 +122,7 @@ static void test_wire__frames(void **state)
 	assert_string_equal(wire_type_name(99), "type");
 }
 
-/* ---- slots ------------------------------------------------------------------------------------
- */
+/* ---- slots --------------------------------------------------------------------------------- */
 
 static void test_slots__find_only_what_is_asked(void **state)
 {
@@ -163,8 +161,7 @@ static void test_slots__are_bounded(void **state)
 	slots_release(&s);
 }
 
-/* ---- pace -------------------------------------------------------------------------------------
- */
+/* ---- pace ---------------------------------------------------------------------------------- */
 
 enum { SHARE = 16 * 1024 * 1024, KIB32 = 32 * 1024 };
 
@@ -210,8 +207,7 @@ static void test_pace__keeps_to_its_share(void **state)
 	assert_int_equal(pace_on(400e6, 50e3, 5, 1000), PACE_LEAST);
 }
 
-/* ---- errors -----------------------------------------------------------------------------------
- */
+/* ---- errors -------------------------------------------------------------------------------- */
 
 static void test_errors__say_kind_code_and_words(void **state)
 {

@@ -1,7 +1,7 @@
 /* The verbs of the store, one by one, on a real file. */
 #include "tests/unit/store_fixture.h"
 
-/* ---- ledger ---- */
+/* ---- ledger -------------------------------------------------------------------------------- */
 
 static void test_claim__takes_a_version_once(void **state)
 {
@@ -143,7 +143,7 @@ static void test_quarantine__takes_empty_and_endless_names(void **state)
 	free(name);
 }
 
-/* ---- steps of a job ---- */
+/* ---- steps of a job ------------------------------------------------------------------------ */
 
 static void test_stored__acknowledges_with_size_digest_and_deliveries(void **state)
 {
@@ -242,7 +242,7 @@ static void test_settle_failed__waits_then_gives_up(void **state)
 	check_state(t, job, JOB_DONE);
 }
 
-/* ---- deliveries ---- */
+/* ---- deliveries ---------------------------------------------------------------------------- */
 
 static void test_delivered__completes_the_job_with_the_last_one(void **state)
 {
@@ -378,7 +378,7 @@ static void test_delivery_failed__remembers_that_it_must_look_first(void **state
 	check_delivery(t, job, id, DELIVERY_RENAMING);
 }
 
-/* ---- queue ---- */
+/* ---- queue --------------------------------------------------------------------------------- */
 
 static void test_due__gives_the_oldest_first_within_the_room(void **state)
 {

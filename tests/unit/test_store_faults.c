@@ -9,7 +9,7 @@
 
 #include "daemon/store/inside.h"
 
-/* ---- a disk that fails on demand: the default VFS with three calls replaced ---- */
+/* ---- a disk that fails on demand: the default VFS with three calls replaced ---------------- */
 
 static struct {
 	atomic_int countdown; /* calls that still succeed; negative: no fault planned */
@@ -102,7 +102,7 @@ static void lift_fault(void)
 	atomic_store(&fault.countdown, -1);
 }
 
-/* ---- a file's life, step by step, each of which may fail ---- */
+/* ---- a file's life, step by step, each of which may fail ----------------------------------- */
 
 struct life {
 	int64_t job, delivery;
@@ -212,7 +212,7 @@ static void test_faults__at_opening_are_told_and_leave_nothing_half(void **state
 	}
 }
 
-/* ---- no more pages ---- */
+/* ---- no more pages ------------------------------------------------------------------------- */
 
 static int set_most_pages(struct store *s, void *arg, struct err *e)
 {
@@ -249,7 +249,7 @@ static void test_full__refuses_then_goes_on_by_itself(void **state)
 	assert_int_equal(count_of(t, "r", JOB_CLAIMED), taken + 1);
 }
 
-/* ---- kill -9 ---- */
+/* ---- kill -9 ------------------------------------------------------------------------------- */
 
 struct load {
 	struct scene *scene;

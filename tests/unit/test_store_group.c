@@ -14,7 +14,7 @@ enum { WORKERS = 2, FIBERS = 20, THREADS = 4, LIVES = 5 };
 static struct store *store; /* of the running test */
 static atomic_int alive, done, wrong;
 
-/* ---- what each of them does ---- */
+/* ---- what each of them does ---------------------------------------------------------------- */
 
 static int whole_life(const char *path, struct err *e)
 {
@@ -59,7 +59,7 @@ static void *live_in_thread(void *arg)
 	return NULL;
 }
 
-/* ---- the stage ---- */
+/* ---- the stage ----------------------------------------------------------------------------- */
 
 static void await_all(void)
 {
@@ -120,7 +120,7 @@ static void test_group__keeps_all_that_was_acknowledged(void **state)
 	assert_int_equal(count_of(t, "r", JOB_DONE), total * LIVES);
 }
 
-/* ---- one who fails half-way ---- */
+/* ---- one who fails half-way ---------------------------------------------------------------- */
 
 static int change_and_fail(struct store *s, void *arg, struct err *e)
 {
@@ -162,7 +162,7 @@ static void test_group__takes_back_only_who_failed_half_way(void **state)
 	assert_int_equal(count_of(t, "half", JOB_CLAIMED), 0);
 }
 
-/* ---- cancel ---- */
+/* ---- cancel -------------------------------------------------------------------------------- */
 
 static atomic_llong claimed_job;
 
@@ -192,7 +192,7 @@ static void test_group__tells_a_canceled_fiber_how_it_went(void **state)
 	check_state(t, atomic_load(&claimed_job), JOB_CLAIMED);
 }
 
-/* ---- silence ---- */
+/* ---- silence ------------------------------------------------------------------------------- */
 
 static void test_silent_ms__is_short_while_the_thread_turns(void **state)
 {

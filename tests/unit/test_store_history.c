@@ -3,7 +3,7 @@
 
 #include <sqlite3.h>
 
-/* ---- pages ---- */
+/* ---- pages --------------------------------------------------------------------------------- */
 
 static struct store_job_info page[1000];
 
@@ -67,7 +67,7 @@ static void test_jobs__filters_by_route_and_state_each_way(void **state)
 	assert_int_equal(list(t, NULL, JOB_DONE, 0, 100), 0);
 }
 
-/* ---- counts ---- */
+/* ---- counts -------------------------------------------------------------------------------- */
 
 /* The truth, counted by hand on the file at rest. */
 static int count_mismatches(const struct scene *t)
@@ -112,7 +112,7 @@ static void test_counts__equal_the_rows_after_any_step(void **state)
 	assert_int_equal(count_mismatches(t), 0);
 }
 
-/* ---- one job's story ---- */
+/* ---- one job's story ----------------------------------------------------------------------- */
 
 static void check_story(struct scene *t, int64_t job, const char *const *steps)
 {
@@ -196,7 +196,7 @@ static void test_show__knows_when_there_is_no_such_job(void **state)
 	              "STORE-NO-JOB");
 }
 
-/* ---- pause ---- */
+/* ---- pause --------------------------------------------------------------------------------- */
 
 static void test_pause__is_remembered(void **state)
 {
@@ -214,7 +214,7 @@ static void test_pause__is_remembered(void **state)
 	assert_false(paused);
 }
 
-/* ---- words ---- */
+/* ---- words --------------------------------------------------------------------------------- */
 
 static void test_words__are_read_back(void **state)
 {

@@ -8,7 +8,7 @@
 #include "daemon/store/database.h"
 #include "daemon/store/migrate.h"
 
-/* ---- files ---- */
+/* ---- files --------------------------------------------------------------------------------- */
 
 static void write_file(const char *path, const void *data, size_t n)
 {
@@ -76,7 +76,7 @@ static void check_corrupt_and_kept(struct scene *t, const void *data, size_t n)
 	free(left);
 }
 
-/* ---- creating ---- */
+/* ---- creating ------------------------------------------------------------------------------ */
 
 static void test_open__creates_a_private_file_once(void **state)
 {
@@ -158,7 +158,7 @@ static void test_open__refuses_a_file_it_may_only_read(void **state)
 	in_child_as_nobody(t, "STORE-ACCESS");
 }
 
-/* ---- the lock ---- */
+/* ---- the lock ------------------------------------------------------------------------------ */
 
 static void test_open__refuses_a_second_one_and_names_the_first(void **state)
 {
@@ -193,7 +193,7 @@ static void test_open__keeps_every_other_program_out(void **state)
 	(void)sqlite3_close(db);
 }
 
-/* ---- what is not ours ---- */
+/* ---- what is not ours ---------------------------------------------------------------------- */
 
 static void test_open__refuses_an_empty_file(void **state)
 {
@@ -280,7 +280,7 @@ static void test_open__refuses_tables_changed_by_hand(void **state)
 	}
 }
 
-/* ---- migration ---- */
+/* ---- migration ----------------------------------------------------------------------------- */
 
 static const char *const steps[] = {"CREATE TABLE a (x) STRICT;", "CREATE TABLE a (x INT) STRICT;",
                                     "CREATE TABLE b (y INT) STRICT; INSERT INTO b VALUES (2);",
@@ -359,7 +359,7 @@ static void test_migrate__leaves_a_copy_that_an_older_ferryd_opens(void **state)
 	check_state(t, job, JOB_CLAIMED);
 }
 
-/* ---- damage ---- */
+/* ---- damage -------------------------------------------------------------------------------- */
 
 static void fill(struct scene *t)
 {

@@ -3,7 +3,7 @@
 
 #include "daemon/store/steps.h"
 
-/* ---- a job and a delivery in any state ---- */
+/* ---- a job and a delivery in any state ----------------------------------------------------- */
 
 /* Brings a fresh job into `state` the way it would get there; *delivery is its only one, or 0. */
 static int64_t job_in(struct scene *t, enum job_state state, int64_t *delivery)
@@ -64,7 +64,7 @@ static int64_t delivery_in(struct scene *t, enum delivery_state state, int64_t *
 	return id;
 }
 
-/* ---- the workers' verbs, and from where each is legal ---- */
+/* ---- the workers' verbs, and from where each is legal -------------------------------------- */
 
 static int say_stored(struct scene *t, int64_t job)
 {
@@ -201,7 +201,7 @@ static void test_job__is_looked_for_first(void **state)
 	              "STORE-STEP");
 }
 
-/* ---- deliveries ---- */
+/* ---- deliveries ---------------------------------------------------------------------------- */
 
 static int say_renaming(struct scene *t, int64_t id)
 {
@@ -278,7 +278,7 @@ static void test_delivery__takes_every_legal_step_and_no_other(void **state)
 		}
 }
 
-/* ---- the operator comes in between ---- */
+/* ---- the operator comes in between --------------------------------------------------------- */
 
 static void test_hold__stops_the_worker_before_its_next_step(void **state)
 {
@@ -352,7 +352,7 @@ static void test_retry__resets_what_waits(void **state)
 	assert_int_equal(look_delivery(t, job, id).attempts, 0);
 }
 
-/* ---- README.md ---- */
+/* ---- README.md ----------------------------------------------------------------------------- */
 
 static char *read_readme(void)
 {

@@ -264,7 +264,7 @@ static void test_trace__an_unwritable_folder_costs_a_warning_only(void **state)
 	trace_free(t);
 }
 
-/* ---- on a worker ------------------------------------------------------------------------- */
+/* ---- on a worker --------------------------------------------------------------------------- */
 
 static void await_content(const char *file, const char *what)
 {
