@@ -27,8 +27,7 @@ int diagnosis_silence(int64_t waited_ms, struct err *e);
 /* Lines without end, or more bytes than a login can need: SSH-BANNER-FLOOD. */
 int diagnosis_flood(size_t lines, size_t bytes, const void *first, size_t n, struct err *e);
 
-/* ---- key exchange
- * --------------------------------------------------------------------------------- */
+/* ---- key exchange -------------------------------------------------------------------------- */
 
 enum diagnosis_list {
 	DIAGNOSIS_KEX,
@@ -47,8 +46,7 @@ struct diagnosis_algorithms {
 /* SSH-KEX-NO-KEX, -NO-HOSTKEY, -NO-CIPHER, -NO-MAC, -NO-COMPRESSION. */
 int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e);
 
-/* ---- host key
- * --------------------------------------------------------------------------------------- */
+/* ---- host key ------------------------------------------------------------------------------ */
 
 struct diagnosis_host_key {
 	const char *host;
@@ -62,8 +60,7 @@ int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e
 int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e);
 int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e);
 
-/* ---- login
- * -------------------------------------------------------------------------------------------- */
+/* ---- login --------------------------------------------------------------------------------- */
 
 struct diagnosis_login {
 	const char *user;
@@ -76,8 +73,7 @@ struct diagnosis_login {
 /* SSH-AUTH-REFUSED or, when the server wants more than is configured, SSH-AUTH-PARTIAL. */
 int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e);
 
-/* ---- any time
- * -------------------------------------------------------------------------------------------- */
+/* ---- any time ------------------------------------------------------------------------------ */
 
 struct diagnosis_loss {
 	const char *where;        /* "key exchange", "authentication" … */

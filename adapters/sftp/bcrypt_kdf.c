@@ -26,8 +26,7 @@ struct blowfish {
 	uint32_t p[P_WORDS], s[4][S_WORDS];
 };
 
-/* ---- pi = 16 atan(1/5) - 4 atan(1/239), fixed point
- * ------------------------------------------------ */
+/* ---- pi = 16 atan(1/5) - 4 atan(1/239), fixed point ---------------------------------------- */
 
 static struct blowfish pi_state;
 static pthread_once_t pi_once = PTHREAD_ONCE_INIT;
@@ -104,8 +103,7 @@ static void compute_pi(void)
 	free(pi);
 }
 
-/* ---- Blowfish with bcrypt's key schedule
- * ----------------------------------------------------------------- */
+/* ---- Blowfish with bcrypt's key schedule --------------------------------------------------- */
 
 static void encipher(const struct blowfish *b, uint32_t *left, uint32_t *right)
 {

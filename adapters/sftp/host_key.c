@@ -125,8 +125,7 @@ int host_key_load(const struct endpoint_config *endpoint, struct trace *trace,
 	return 0;
 }
 
-/* ---- the verdict
- * ---------------------------------------------------------------------------------- */
+/* ---- the verdict --------------------------------------------------------------------------- */
 
 struct shown_key {
 	char type[KEY_TYPE_BYTES], fingerprint[FINGERPRINT_BYTES];

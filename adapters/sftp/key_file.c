@@ -18,8 +18,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/text.h"
 
-/* ---- what is wrong, with its cure
- * ------------------------------------------------------------------ */
+/* ---- what is wrong, with its cure ---------------------------------------------------------- */
 
 static int wrong_format(const char *path, const char *what, struct err *e)
 {
@@ -161,8 +160,7 @@ static int keep(const char *path, EVP_PKEY *key, struct private_key *out, struct
 	                    e);
 }
 
-/* ---- PEM and PKCS#8
- * ------------------------------------------------------------------------------------- */
+/* ---- PEM and PKCS#8 ------------------------------------------------------------------------ */
 
 struct asked {
 	const char *passphrase;
@@ -201,8 +199,7 @@ static int parse_pem(const char *path, const char *text, size_t n, const char *p
 	return wrong_format(path, "is damaged, or of a kind ferryd does not read", e);
 }
 
-/* ---- OpenSSH's own container
- * ------------------------------------------------------------------------- */
+/* ---- OpenSSH's own container --------------------------------------------------------------- */
 
 static int open_container(const char *path, struct openssh_key *k, const char *passphrase,
                           struct err *e)
@@ -249,8 +246,7 @@ static int parse_container(const char *path, const char *text, size_t n, const c
 	return r;
 }
 
-/* ---- what the file is
- * ------------------------------------------------------------------------------------ */
+/* ---- what the file is ---------------------------------------------------------------------- */
 
 static bool holds(const char *text, size_t n, const char *word)
 {

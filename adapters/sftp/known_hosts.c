@@ -298,8 +298,7 @@ void known_keys_read(struct known_keys *k, const char *file, const void *text, s
 	}
 }
 
-/* ---- the records
- * --------------------------------------------------------------------------------- */
+/* ---- the records --------------------------------------------------------------------------- */
 
 void known_keys_init(struct known_keys *k, const char *host, int port)
 {

@@ -17,8 +17,7 @@ bool openssh_key_is(const char *text, size_t n)
 	return memmem(text, n, BEGIN, strlen(BEGIN)) != NULL;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading ------------------------------------------------------------------------------- */
 
 bool key_part_number(struct key_part *rest, uint32_t *out)
 {
@@ -127,8 +126,7 @@ void openssh_key_wipe(struct openssh_key *k)
 	memset(k, 0, sizeof(*k));
 }
 
-/* ---- decrypting
- * ------------------------------------------------------------------------------------- */
+/* ---- decrypting ---------------------------------------------------------------------------- */
 
 static const EVP_CIPHER *cipher_of(const struct openssh_key *k)
 {

@@ -37,8 +37,7 @@ static EVP_PKEY *ed25519(struct key_part rest)
 	return EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, secret.p, ED25519_SEED);
 }
 
-/* ---- ECDSA: string curve, string point, mpint number
- * ----------------------------------------------- */
+/* ---- ECDSA: string curve, string point, mpint number --------------------------------------- */
 
 static const char *group_of(struct key_part curve)
 {
@@ -77,8 +76,7 @@ static EVP_PKEY *ecdsa(struct key_part rest)
 	return key;
 }
 
-/* ---- RSA: mpint n, e, d, iqmp, p, q; OpenSSL also wants d mod p-1 and d mod q-1
- * ---------------------- */
+/* ---- RSA: mpint n, e, d, iqmp, p, q; OpenSSL also wants d mod p-1 and d mod q-1 ------------ */
 
 enum rsa_number { RSA_N, RSA_E, RSA_D, RSA_IQMP, RSA_P, RSA_Q, RSA_DMP, RSA_DMQ, RSA_NUMBERS };
 

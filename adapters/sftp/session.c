@@ -78,8 +78,7 @@ static void set_callbacks(LIBSSH2_SESSION *lib)
 #endif
 }
 
-/* ---- connecting
- * ---------------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 static const char *address_text(const struct addrinfo *a, char *out, socklen_t room)
 {
@@ -141,8 +140,7 @@ static int connect_endpoint(const struct endpoint_config *endpoint, struct trace
 	return r;
 }
 
-/* ---- identification and key exchange
- * --------------------------------------------------------------- */
+/* ---- identification and key exchange ------------------------------------------------------- */
 
 static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *k)
 {
@@ -255,8 +253,7 @@ static int trust(struct session *s, const struct known_keys *known, struct err *
 	                      e);
 }
 
-/* ---- the whole
- * ---------------------------------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 static void init_library(void)
 {
@@ -349,8 +346,7 @@ int session_open_subsystem(struct session *s, const char *name, struct stream **
 	return 0;
 }
 
-/* ---- the end
- * -------------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 static void say_goodbye(struct session *s)
 {
@@ -395,8 +391,7 @@ bool session_is_alive(const struct session *s)
 	return !transport_is_over(s->ssh.transport);
 }
 
-/* ---- what became known
- * ------------------------------------------------------------------------------- */
+/* ---- what became known --------------------------------------------------------------------- */
 
 const char *session_server(const struct session *s)
 {

@@ -11,8 +11,7 @@
 
 #include "daemon/base/clock.h"
 
-/* ---- connecting
- * ----------------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 /* Whom the socket lets in besides its owner; where that cannot be seen, whom it is made for. */
 static const char *group_of(const char *path, char *out, size_t room)
@@ -86,8 +85,7 @@ void client_close(struct client *c)
 	buf_release(&c->in);
 }
 
-/* ---- asking
- * --------------------------------------------------------------------------------------- */
+/* ---- asking -------------------------------------------------------------------------------- */
 
 static int wait_for(struct client *c, short what, struct err *e)
 {

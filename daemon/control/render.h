@@ -30,8 +30,7 @@ const char *value_duration(int64_t ms, char out[VALUE_BYTES]); /* "40 ms", "5 mi
 /* "5 min ago", "in 5 min", "now"; "" where `at` is no time. */
 const char *value_age(const json_t *at, int64_t now_ms, char out[VALUE_BYTES]);
 
-/* ---- for render_jobs.c and render.c
- * -------------------------------------------------------------- */
+/* ---- for render_jobs.c and render.c -------------------------------------------------------- */
 
 const char *json_text(const json_t *object, const char *key); /* "" where there is none */
 int64_t json_number(const json_t *object, const char *key);   /* 0 */

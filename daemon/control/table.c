@@ -14,8 +14,7 @@ struct cell {
 	enum tint tint;
 };
 
-/* ---- how wide is it
- * ------------------------------------------------------------------------------ */
+/* ---- how wide is it ------------------------------------------------------------------------ */
 
 static uint32_t next_character(const char **p, const char *end)
 {
@@ -73,8 +72,7 @@ static size_t bytes_within(const char *text, int columns, int *used)
 	return (size_t)(p - text);
 }
 
-/* ---- filling
- * -------------------------------------------------------------------------------------- */
+/* ---- filling ------------------------------------------------------------------------------- */
 
 void table_init(struct table *t, const struct column *columns, size_t count)
 {
@@ -115,8 +113,7 @@ void table_number(struct table *t, long long number, enum tint tint)
 	table_cell(t, text, tint);
 }
 
-/* ---- writing
- * -------------------------------------------------------------------------------------- */
+/* ---- writing ------------------------------------------------------------------------------- */
 
 void tint_text(struct buf *out, const struct style *style, enum tint tint, const char *text)
 {

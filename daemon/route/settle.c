@@ -59,7 +59,7 @@ static int find_claimed(struct settlement *s, struct err *e)
 static int find_source(struct settlement *s, struct err *e)
 {
 	const char *folder = s->route->settings->from.path;
-	struct entry now;
+	struct entry now = {0};
 	int r = find_claimed(s, e);
 
 	if (r)

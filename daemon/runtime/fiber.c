@@ -61,8 +61,7 @@ struct worker *fiber_worker(void)
 	return s ? s->worker : NULL;
 }
 
-/* ---- cancel
- * -------------------------------------------------------------------------------------- */
+/* ---- cancel -------------------------------------------------------------------------------- */
 
 static bool cancel_is_due(const struct fiber *f)
 {
@@ -97,8 +96,7 @@ int fiber_canceled_error(const char *label, struct err *e)
 	return err_set(e, ERR_CANCELED, "CANCELED", 0, "cancelled while waiting for %s", label);
 }
 
-/* ---- waiting
- * ------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 enum wake fiber_await(struct signal *s, const char *label, struct deadline d)
 {
@@ -153,8 +151,7 @@ int fiber_sleep(int64_t ms, const char *label, struct err *e)
 	return 0;
 }
 
-/* ---- looking on
- * ----------------------------------------------------------------------------------- */
+/* ---- looking on ---------------------------------------------------------------------------- */
 
 static const char *state_label(const struct fiber *f)
 {

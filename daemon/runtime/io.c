@@ -98,8 +98,7 @@ static void on_event(uv_poll_t *poll, int status, int events)
 	watch(io, io->watched & ~io->ready);
 }
 
-/* ---- waiting
- * ------------------------------------------------------------------------------------- */
+/* ---- waiting ------------------------------------------------------------------------------- */
 
 static int aborted_error(const char *what, struct err *e)
 {
@@ -223,8 +222,7 @@ int io_write_all(struct io *io, const void *data, size_t len, const char *label,
 	return 0;
 }
 
-/* ---- beginning and end
- * --------------------------------------------------------------------------- */
+/* ---- beginning and end --------------------------------------------------------------------- */
 
 static bool fd_is_socket(int fd)
 {

@@ -29,8 +29,7 @@ struct scheduler *worker_scheduler(struct worker *w)
 	return &w->scheduler;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------- */
+/* ---- the end ------------------------------------------------------------------------------- */
 
 static void refuse_open_handle(uv_handle_t *h, void *arg)
 {
@@ -72,8 +71,7 @@ void worker_stop(struct worker *w)
 	(void)mailbox_post(&w->mailbox, stop_here, w); /* refused: it has ended already */
 }
 
-/* ---- the life
- * ------------------------------------------------------------------------------------ */
+/* ---- the life ------------------------------------------------------------------------------ */
 
 static void on_tick(uv_timer_t *tick)
 {
@@ -158,8 +156,7 @@ void worker_free(struct worker *w)
 	free(w);
 }
 
-/* ---- looking on
- * ----------------------------------------------------------------------------------- */
+/* ---- looking on ---------------------------------------------------------------------------- */
 
 const char *worker_name(const struct worker *w)
 {
@@ -191,8 +188,7 @@ struct worker_stats worker_stats(const struct worker *w)
 	};
 }
 
-/* ---- messages
- * ------------------------------------------------------------------------------------- */
+/* ---- messages ------------------------------------------------------------------------------ */
 
 bool worker_post(struct worker *w, void (*fn)(void *arg), void *arg)
 {

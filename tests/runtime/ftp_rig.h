@@ -172,8 +172,7 @@ static inline const char *at(const struct partner *p, const char *name, char out
 	return out;
 }
 
-/* ---- content: byte i of file `seed`
- * -------------------------------------------------------------- */
+/* ---- content: byte i of file `seed` -------------------------------------------------------- */
 
 struct content {
 	uint64_t seed, at, size;

@@ -31,8 +31,7 @@ static bool memory_is_ours(void)
 #endif
 }
 
-/* ---- the guard
- * ------------------------------------------------------------------------------------ */
+/* ---- the guard ----------------------------------------------------------------------------- */
 
 static __attribute__((noinline)) int dig(int depth)
 {
@@ -67,8 +66,7 @@ static void test_stack__overflow_dies_at_the_guard(void **state)
 	assert_int_equal(WTERMSIG(status), SIGSEGV);
 }
 
-/* ---- the red zones
- * ------------------------------------------------------------------------------------ */
+/* ---- the red zones ------------------------------------------------------------------------- */
 
 #ifdef __SANITIZE_ADDRESS__
 static __attribute__((noinline)) void write_at(volatile char *bytes, size_t at)
@@ -106,8 +104,7 @@ static void test_asan__sees_an_overflow_in_a_frame_that_has_awaited(void **state
 #endif
 }
 
-/* ---- what they cost
- * --------------------------------------------------------------------------------- */
+/* ---- what they cost ------------------------------------------------------------------------ */
 
 /* Stacks are told from all other mappings by their guards. */
 static long count_stacks(void)
@@ -194,8 +191,7 @@ static void test_stack__pool_keeps_only_a_few_after_a_burst(void **state)
 	rig_run(burst_and_settle);
 }
 
-/* ---- the bare switch
- * --------------------------------------------------------------------------------- */
+/* ---- the bare switch ----------------------------------------------------------------------- */
 
 struct counter {
 	struct coroutine *coroutine;

@@ -30,8 +30,7 @@ static void sleeper_start(struct sleeper *s, struct worker *w, struct signal *on
 	s->fiber = fiber_start(w, "sleeper", wait_once, s);
 }
 
-/* ---- starting and waking
- * ------------------------------------------------------------------------- */
+/* ---- starting and waking ------------------------------------------------------------------- */
 
 static void raise_and_look(struct worker *w)
 {
@@ -78,8 +77,7 @@ static void test_signal__wakes_in_order_of_waiting(void **state)
 	rig_run(raise_one_of_three);
 }
 
-/* ---- deadlines
- * ------------------------------------------------------------------------------------ */
+/* ---- deadlines ----------------------------------------------------------------------------- */
 
 static void wait_in_vain(struct worker *w)
 {
@@ -135,8 +133,7 @@ static void test_sleep__many_sleepers_each_wake_in_their_time(void **state)
 	rig_run(sleep_in_any_order);
 }
 
-/* ---- cancel
- * --------------------------------------------------------------------------------------- */
+/* ---- cancel -------------------------------------------------------------------------------- */
 
 static void cancel_a_waiter(struct worker *w)
 {
@@ -257,8 +254,7 @@ static void test_cancel__waits_for_the_shield_to_end(void **state)
 	rig_run(cancel_a_shielded_wait);
 }
 
-/* ---- groups
- * ----------------------------------------------------------------------------------------- */
+/* ---- groups -------------------------------------------------------------------------------- */
 
 static void wait_for_two(void *arg)
 {
@@ -356,8 +352,7 @@ static void test_group__wait_below_is_cancelled(void **state)
 	rig_run(cancel_a_place_seeker);
 }
 
-/* ---- fairness and looking on
- * ------------------------------------------------------------------------ */
+/* ---- fairness and looking on --------------------------------------------------------------- */
 
 static void burn(int64_t ms)
 {

@@ -166,8 +166,7 @@ static void test_ftps_hostile__the_same_server_without_malice(void **state)
 	rig_run(body_good);
 }
 
-/* ---- ends
- * ---------------------------------------------------------------------------------------- */
+/* ---- ends ---------------------------------------------------------------------------------- */
 
 struct hanging {
 	struct partner p;

@@ -12,8 +12,7 @@
 #include "daemon/runtime/io.h"
 #include "daemon/runtime/work.h"
 
-/* ---- sockets to play with
- * -------------------------------------------------------------------------- */
+/* ---- sockets to play with ------------------------------------------------------------------ */
 
 struct pair {
 	struct io *near, *far;
@@ -56,8 +55,7 @@ static int connect_to(const struct sockaddr_in *at, struct deadline d, struct io
 	return io_connect((const struct sockaddr *)at, sizeof(*at), d, out, e);
 }
 
-/* ---- connecting
- * --------------------------------------------------------------------------------------- */
+/* ---- connecting ---------------------------------------------------------------------------- */
 
 static void connect_and_talk(struct worker *w)
 {
@@ -214,8 +212,7 @@ static void test_connect__cancelled(void **state)
 	rig_run(cancel_a_connect);
 }
 
-/* ---- reading and writing
- * ------------------------------------------------------------------------------- */
+/* ---- reading and writing ------------------------------------------------------------------- */
 
 static void read_body(void *arg)
 {
@@ -377,8 +374,7 @@ static void test_io__tries_without_waiting(void **state)
 	rig_run(try_without_waiting);
 }
 
-/* ---- errors
- * -------------------------------------------------------------------------------------------- */
+/* ---- errors -------------------------------------------------------------------------------- */
 
 static void meet_a_reset(struct worker *w)
 {

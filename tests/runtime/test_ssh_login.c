@@ -16,8 +16,7 @@ static bool library_has_rsa_sha2(void)
 	return strcmp(session_library(), "libssh2 1.11") >= 0;
 }
 
-/* ---- keys
- * ------------------------------------------------------------------------------------------ */
+/* ---- keys ---------------------------------------------------------------------------------- */
 
 static void logs_in_with(const char *key, const char *passphrase)
 {
@@ -146,8 +145,7 @@ static void test_login__tells_what_the_key_file_is_instead(void **state)
 	rig_run(key_formats_refused);
 }
 
-/* ---- refusals
- * ---------------------------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------------------------ */
 
 static void stranger_is_refused(struct worker *w)
 {
@@ -229,8 +227,7 @@ static void test_login__knows_the_servers_last_words(void **state)
 	rig_run(too_many_tries);
 }
 
-/* ---- passwords
- * ------------------------------------------------------------------------------------------ */
+/* ---- passwords ----------------------------------------------------------------------------- */
 
 static void password_partner(struct partner *p, const char *peer, const char *password)
 {

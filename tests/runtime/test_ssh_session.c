@@ -11,8 +11,7 @@ static struct session *open_peer(struct partner *p, const char *peer)
 	return partner_opens(p);
 }
 
-/* ---- a session
- * ------------------------------------------------------------------------------------ */
+/* ---- a session ----------------------------------------------------------------------------- */
 
 static void greets_sftp(struct worker *w)
 {
@@ -39,8 +38,7 @@ static void test_session__opens_an_sftp_stream(void **state)
 	rig_run(greets_sftp);
 }
 
-/* ---- bytes both ways
- * ------------------------------------------------------------------------------- */
+/* ---- bytes both ways ----------------------------------------------------------------------- */
 
 struct pump {
 	struct stream *stream;
@@ -128,8 +126,7 @@ static void test_session__survives_new_keys_under_load(void **state)
 	rig_run(echo_rekey);
 }
 
-/* ---- how streams end
- * ---------------------------------------------------------------------------------- */
+/* ---- how streams end ----------------------------------------------------------------------- */
 
 static void last_words(struct worker *w)
 {

@@ -9,8 +9,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
 
-/* ---- gates: threads that stand still until a test opens them
- * ------------------------------------------ */
+/* ---- gates: threads that stand still until a test opens them ------------------------------- */
 
 struct gate {
 	pthread_mutex_t lock;
@@ -63,8 +62,7 @@ static void await_inside(struct gate *g, int n)
 	}
 }
 
-/* ---- work_run
- * ------------------------------------------------------------------------------------------- */
+/* ---- work_run ------------------------------------------------------------------------------ */
 
 static int fail_or_not(void *arg, struct err *e)
 {
@@ -165,8 +163,7 @@ static void test_work__cancelled_in_the_queue_never_runs(void **state)
 	rig_run(cancel_queued_work);
 }
 
-/* ---- work_resolve: this getaddrinfo() stands in for the C library's
- * --------------------------------------- */
+/* ---- work_resolve: this getaddrinfo() stands in for the C library's ------------------------ */
 
 static struct gate dns_gate = GATE;
 static atomic_int answers_alive;

@@ -11,8 +11,7 @@ static struct worker *start_worker(const char *name)
 	return w;
 }
 
-/* ---- calls from worker to worker
- * -------------------------------------------------------------------- */
+/* ---- calls from worker to worker ----------------------------------------------------------- */
 
 struct sum {
 	struct worker *expected;
@@ -152,8 +151,7 @@ static void test_call__fails_when_the_other_worker_has_ended(void **state)
 	worker_free(other);
 }
 
-/* ---- stopping
- * ------------------------------------------------------------------------------------------ */
+/* ---- stopping ------------------------------------------------------------------------------ */
 
 static void clean_up_slowly(void *arg)
 {
@@ -203,8 +201,7 @@ static void test_start__names_the_worker_and_counts_its_turns(void **state)
 	worker_free(w);
 }
 
-/* ---- messages under load
- * --------------------------------------------------------------------------------- */
+/* ---- messages under load ------------------------------------------------------------------- */
 
 enum { RUNNERS = 4, LAPS = 500, BATONS = 8 };
 

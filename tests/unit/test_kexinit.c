@@ -10,8 +10,7 @@
 #include "adapters/sftp/identification.h"
 #include "adapters/sftp/kexinit.h"
 
-/* ---- building packets
- * ---------------------------------------------------------------------------- */
+/* ---- building packets ---------------------------------------------------------------------- */
 
 static void put_u32(struct buf *b, size_t n)
 {
@@ -69,8 +68,7 @@ static void build_stream(struct buf *out)
 	buf_release(&p);
 }
 
-/* ---- the tap
- * ------------------------------------------------------------------------------------- */
+/* ---- the tap ------------------------------------------------------------------------------- */
 
 static void test_kex_tap__reads_a_stream_in_any_parts(void **state)
 {
@@ -126,8 +124,7 @@ static void test_kex_tap__gives_up_on_nonsense(void **state)
 	kex_tap_release(&tap);
 }
 
-/* ---- common algorithms
- * ---------------------------------------------------------------------------- */
+/* ---- common algorithms --------------------------------------------------------------------- */
 
 static void test_kex_common__takes_the_clients_first(void **state)
 {
@@ -178,8 +175,7 @@ static void test_kex_missing__knows_ciphers_that_need_no_mac(void **state)
 	assert_int_equal(kex_missing(&ours, &cbc), KEX_CIPHERS_OUT);
 }
 
-/* ---- identification
- * -------------------------------------------------------------------------------- */
+/* ---- identification ------------------------------------------------------------------------ */
 
 static enum identification_state scan(const char *text, size_t part, struct identification *id,
                                       struct buf *in)
