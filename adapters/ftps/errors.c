@@ -373,10 +373,14 @@ static int lost(const struct report *r)
 	              words);
 }
 
+enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, which libcurl 7.88 does not name yet */
+
 static int by_result(const struct report *r)
 {
 	char words[CURL_ERROR_SIZE + 8], sentence[CURL_ERROR_SIZE + 96];
 
+	if ((int)r->job->rc == TOO_LARGE)
+		return endless_reply(r);
 	switch (r->job->rc) {
 	case CURLE_COULDNT_CONNECT:
 		return not_connected(r);
