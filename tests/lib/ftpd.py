@@ -139,7 +139,10 @@ class Server:
 
 # ---- ProFTPD ----------------------------------------------------------------------------------------
 
+PROFTPD_MODULES = Path("/usr/lib/proftpd")
 PROFTPD_CONFIG = """\
+ModulePath /usr/lib/proftpd
+{parts}
 ServerType standalone
 ServerName test
 DefaultServer on
@@ -150,7 +153,9 @@ User {owner}
 Group {group}
 PidFile {folder}/pid
 ScoreboardFile {folder}/scoreboard
-DelayTable none
+<IfModule mod_delay.c>
+  DelayTable none
+</IfModule>
 SystemLog {folder}/system.log
 TransferLog none
 WtmpLog off
@@ -169,7 +174,6 @@ MaxInstances 60
 """
 
 PROFTPD_TLS = """\
-ModulePath /usr/lib/proftpd
 LoadModule mod_tls.c
 <IfModule mod_tls.c>
   TLSEngine on
@@ -210,7 +214,11 @@ class Proftpd(Server):
             modules = PROFTPD_TLS.format(
                 folder=self.folder, certificate=self.certificate[0], key=self.certificate[1],
                 options="TLSOptions UseImplicitSSL" if self.tls == "implicit" else "")
+        # compiled in at Debian 12, modules at Debian 13
+        parts = "\n".join(f"LoadModule {name}.c" for name in ("mod_ls", "mod_xfer", "mod_delay")
+                          if (PROFTPD_MODULES / f"{name}.so").exists())
         (self.folder / "proftpd.conf").write_text(PROFTPD_CONFIG.format(
+            parts=parts,
             port=self.port, folder=self.folder, owner=me.pw_name, group=grp.getgrgid(me.pw_gid).gr_name, modules=modules,
             extra=extra))
 

@@ -6,7 +6,7 @@
 
 enum stage { CONNECTS, LISTS, STATS, GETS, PUTS, PINGS };
 
-static const struct {
+static const struct row {
 	const char *mode;
 	enum stage stage; /* that fails */
 	enum err_kind kind;
@@ -97,6 +97,24 @@ static void short_times(struct partner *p)
 	                                                  .stall_ms = 400};
 }
 
+/* What another libcurl (8.14) notices first. */
+static const struct row others[] = {
+        {"tls_cut", GETS, ERR_NETWORK, "TLS-TRUNCATED"},
+};
+
+static bool is_row(const struct row *row, int r, const struct err *e)
+{
+	return r == (int)row->kind && strcmp(e->code, row->code) == 0;
+}
+
+static bool is_expected(const struct row *row, int r, const struct err *e)
+{
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (strcmp(others[i].mode, row->mode) == 0 && is_row(&others[i], r, e))
+			return true;
+	return is_row(row, r, e);
+}
+
 static void check_row(size_t i)
 {
 	char name[64];
@@ -115,7 +133,7 @@ static void check_row(size_t i)
 		must(r, &e);
 		r = runs(c, rows[i].stage, &e);
 	}
-	if (r != (int)rows[i].kind || strcmp(e.code, rows[i].code) != 0) {
+	if (!is_expected(&rows[i], r, &e)) {
 		print_error("%s: %d %s, not %s: %s\n", name, r, e.code ? e.code : "none",
 		            rows[i].code, e.message);
 		abort();
