@@ -1,5 +1,6 @@
 """Ports and process trees of what a test has started itself."""
 import os
+import random
 import signal
 import socket
 import time
@@ -7,9 +8,18 @@ from pathlib import Path
 
 
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """
+    A port nobody listens on, below those the kernel gives to clients: a server that is killed and
+    started again must find its port as it left it.
+    """
+    while True:
+        port = random.SystemRandom().randrange(15000, 32000)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
 
 
 def parents():
