@@ -213,7 +213,7 @@ static void poll_and_report(struct route *r)
 	if (poll_once(r, &why) < 0)
 		e = why;
 	r->is_polling = false;
-	if (e.kind == ERR_CANCELED)
+	if (fiber_is_canceled())
 		return;
 	r->report.failure = e;
 	r->report.took_ms = clock_mono_ms() - began;

@@ -34,8 +34,6 @@ struct retry_decision retry_next(const struct retry_config *c, const struct err 
 	case ERR_TRUST:
 	case ERR_CONFIG:
 		return (struct retry_decision){RETRY_AT, now_ms + spread(c->most_ms, dice)};
-	case ERR_CANCELED: /* our own stop: at once after the next start */
-		return (struct retry_decision){RETRY_AT, now_ms};
 	default:
 		break;
 	}

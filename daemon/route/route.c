@@ -421,13 +421,14 @@ void route_task_failed(struct lane *lane, struct store_task *task, const struct 
 	struct store_failure f = {why, d.verdict == RETRY_AT ? d.at_ms : 0};
 	struct err e;
 
-	if (why->kind == ERR_CANCELED)
+	if (fiber_is_canceled())
 		return; /* we are stopping: the row stands as it is and is resumed */
 	if (commit(lane->shard->store, id, &f, &e) < 0) {
 		route_not_recorded(lane, task, &e);
 		return;
 	}
-	lane_log_failure(lane, task, why, d.verdict);
+	if (why->kind != ERR_CANCELED) /* who gave the connection up has told why */
+		lane_log_failure(lane, task, why, d.verdict);
 	lane->more = true;
 	lane_kick(lane);
 }

@@ -47,6 +47,10 @@ def ferryd(request, place):
         print(f"---- ferryd.log (its end)\n{daemon.log_text()[-8000:]}")
         if daemon.process and daemon.process.poll() is None:
             print("---- ps\n" + daemon.ctl("ps").stdout)
+            print("---- routes\n" + daemon.ctl("routes").stdout)
+            print("---- status\n" + daemon.ctl("status").stdout)
+            for state in ("claimed", "stored", "delivered", "held"):
+                print(f"---- {state}\n" + daemon.ctl("jobs", "--state", state, "--limit", "10").stdout)
             print("---- jobs\n" + daemon.ctl("jobs").stdout[-4000:])
     try:
         if failed:

@@ -63,6 +63,7 @@ static struct world {
 	struct fake_file files[FILES_MAX];
 	int operations;  /* begun so far */
 	int fail_at;     /* this one fails; 0 = none */
+	int abort_at;    /* this one fails because somebody else gave the connection up */
 	int lose_at;     /* this one is done, but its answer is lost */
 	int stop_at;     /* at this one ferryd is stopped */
 	int64_t live_ms; /* not until all is done but so long; 0 = until all is done */
@@ -192,6 +193,8 @@ static int begin(struct err *e)
 		stop_the_world();
 	if (fiber_yield(e) < 0)
 		return e->kind;
+	if (n == world.abort_at)
+		return err_set(e, ERR_CANCELED, "FAKE-ABORTED", 0, "the connection was closed");
 	return n == world.fail_at ? lost(e) : 0;
 }
 

@@ -20,21 +20,19 @@ static void check_world(const struct ferryd *d)
 	check_spool_is_empty(d);
 }
 
-/* One life with the fault, then one that must finish what is left; then one that changes nothing.
- * False when the fault's moment never came. */
-static bool survives(int fail_at, int lose_at, int stop_at)
+/* One life with the fault at its n-th operation, then one that must finish what is left; then one
+ * that changes nothing. False when that moment never came. */
+static bool survives(int *fault_at, int n)
 {
 	struct ferryd d;
 	bool came;
 
 	setup(&d, &usual);
 	begin_world();
-	world.fail_at = fail_at;
-	world.lose_at = lose_at;
-	world.stop_at = stop_at;
+	*fault_at = n;
 	run(&d);
-	came = world.operations >= fail_at + lose_at + stop_at;
-	world.fail_at = world.lose_at = world.stop_at = 0;
+	came = world.operations >= n;
+	*fault_at = 0;
 	run(&d);
 	assert_int_equal(d.done, FILES);
 	check_world(&d);
@@ -44,40 +42,43 @@ static bool survives(int fail_at, int lose_at, int stop_at)
 	return came;
 }
 
-static void test_route__carries_files_and_settles_their_source(void **state)
-{
-	(void)state;
-	assert_true(survives(0, 0, 0));
-}
-
-static void test_route__survives_every_operation_failing_once(void **state)
+static void survives_everywhere(int *fault_at)
 {
 	int n = 1;
 
-	(void)state;
-	while (n < STEPS_MAX && survives(n, 0, 0))
+	while (n < STEPS_MAX && survives(fault_at, n))
 		n++;
 	assert_in_range(n, 15, STEPS_MAX - 1); /* at least five operations a file */
 }
 
+static void test_route__carries_files_and_settles_their_source(void **state)
+{
+	(void)state;
+	assert_true(survives(&world.fail_at, 0));
+}
+
+static void test_route__survives_every_operation_failing_once(void **state)
+{
+	(void)state;
+	survives_everywhere(&world.fail_at);
+}
+
+static void test_route__survives_every_operation_being_aborted_once(void **state)
+{
+	(void)state;
+	survives_everywhere(&world.abort_at);
+}
+
 static void test_route__survives_every_answer_being_lost_once(void **state)
 {
-	int n = 1;
-
 	(void)state;
-	while (n < STEPS_MAX && survives(0, n, 0))
-		n++;
-	assert_in_range(n, 15, STEPS_MAX - 1);
+	survives_everywhere(&world.lose_at);
 }
 
 static void test_route__survives_being_stopped_at_every_operation(void **state)
 {
-	int n = 1;
-
 	(void)state;
-	while (n < STEPS_MAX && survives(0, 0, n))
-		n++;
-	assert_in_range(n, 15, STEPS_MAX - 1);
+	survives_everywhere(&world.stop_at);
 }
 
 int main(void)
@@ -85,6 +86,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_route__carries_files_and_settles_their_source),
 	        cmocka_unit_test(test_route__survives_every_operation_failing_once),
+	        cmocka_unit_test(test_route__survives_every_operation_being_aborted_once),
 	        cmocka_unit_test(test_route__survives_every_answer_being_lost_once),
 	        cmocka_unit_test(test_route__survives_being_stopped_at_every_operation),
 	};
