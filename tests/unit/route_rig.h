@@ -66,7 +66,8 @@ static struct world {
 	int abort_at;    /* this one fails because somebody else gave the connection up */
 	int lose_at;     /* this one is done, but its answer is lost */
 	int stop_at;     /* at this one ferryd is stopped */
-	int64_t live_ms; /* not until all is done but so long; 0 = until all is done */
+	int64_t live_ms; /* not until all is done, but so long and until all is stored; 0 = until
+	                  * all is done */
 	int crash_at; /* when this one is done, ferryd and what it has not yet written are gone */
 	int doubled;  /* final names that appeared again */
 	int source_looks; /* how often a settlement asked for a version */
@@ -532,6 +533,22 @@ static bool is_finished(struct ferryd *d)
 	       counts[JOB_CLAIMED] + counts[JOB_STORED] + counts[JOB_DELIVERED] == 0;
 }
 
+static bool is_stored(struct ferryd *d)
+{
+	int64_t counts[JOB_STATE_COUNT];
+	struct err e;
+
+	check(store_counts(d->store, "r", counts, &e) == 0);
+	return counts[JOB_STORED] == FILES;
+}
+
+static bool is_over(struct ferryd *d, int64_t began_ms)
+{
+	if (!world.live_ms)
+		return is_finished(d);
+	return clock_mono_ms() >= began_ms + world.live_ms && is_stored(d);
+}
+
 /* From start to stopped: when all is done, or at the moment the world says. */
 static void live(void *arg)
 {
@@ -543,8 +560,7 @@ static void live(void *arg)
 	signal_init(&world.stopped);
 	recover_spool(&d->shard);
 	check(route_start(r, &e) == 0);
-	while (!world.is_stopped && (world.live_ms || !is_finished(d)) &&
-	       (!world.live_ms || clock_mono_ms() < began_ms + world.live_ms)) {
+	while (!world.is_stopped && !is_over(d, began_ms)) {
 		check(clock_mono_ms() < give_up_ms);
 		if (d->plan->meanwhile)
 			d->plan->meanwhile(r);
