@@ -196,12 +196,18 @@ static enum log_level level_of(const char *word)
  * along only if it names our own stderr (systemd.exec(5)). */
 static bool is_read_by_journal(void)
 {
-	const char *text = getenv("JOURNAL_STREAM");
+	const char *text = getenv("JOURNAL_STREAM"); /* "DEVICE:INODE" */
 	unsigned long long device, inode;
 	struct stat st;
+	char *end;
 
-	return text && sscanf(text, "%llu:%llu", &device, &inode) == 2 &&
-	       fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
+	if (!text || fstat(STDERR_FILENO, &st) < 0)
+		return false;
+	device = strtoull(text, &end, 10);
+	if (*end != ':')
+		return false;
+	inode = strtoull(end + 1, &end, 10);
+	return !*end && st.st_dev == device && st.st_ino == inode;
 }
 
 static int run(const char *file)
