@@ -1,5 +1,5 @@
-"""Both directions at once while sshd and ferryd are killed: nothing lost, nothing partial, nothing
-twice, no litter; a further start changes nothing.
+"""Both directions at once while the server (sshd, ProFTPD, vsftpd) and ferryd are killed: nothing
+lost, nothing partial, nothing twice, no litter; a further start changes nothing.
 
 Small by default; the full size: FERRYD_CRASH_FILES=5000 FERRYD_CRASH_LARGE=2147483648
 FERRYD_CRASH_KILLS=10 pytest tests/crash/test_kills.py (needs about 12 GB of disk).
@@ -10,8 +10,11 @@ import random
 import threading
 import time
 
+import pytest
+
 from lib.files import GreedyConsumer, Ledger, content, litter, visible
-from lib.fixtures import sftp_endpoint
+from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.sshd import Sshd
 from lib.wait import wait_for
 
 FILES = int(os.environ.get("FERRYD_CRASH_FILES", "600"))
@@ -46,37 +49,50 @@ class Flow:
         return len(self.consumer.taken)
 
 
-def configure(ferryd, partner, place):
-    folders = {name: folder for name, folder in (
-        ("out", partner.home / "out"), ("inbox", partner.home / "inbox"),
-        ("greedy", place / "greedy"), ("kept", place / "kept"), ("drop", place / "drop"))}
+SERVERS = {"sftp": Sshd, "proftpd": Proftpd, "vsftpd": Vsftpd}
+
+
+@pytest.fixture(params=list(SERVERS))
+def server(request, place):
+    """A real server that runs; the FTP ones encrypt and require session reuse."""
+    if request.param == "vsftpd" and (os.geteuid() != 0 or not find_vsftpd()):
+        pytest.skip("vsftpd needs root, and its package")
+    running = SERVERS[request.param](place / "server").start()
+    yield running
+    running.stop()
+
+
+def configure(ferryd, server, place):
+    folders = {name: place / name for name in ("greedy", "kept", "drop")}
     for folder in folders.values():
         folder.mkdir()
+    folders["out"], out_path = server.make_folder("out")
+    folders["inbox"], inbox_path = server.make_folder("inbox")
     quick = {"first": "100ms", "most": "1s"}
-    ferryd.endpoints["partner"] = sftp_endpoint(partner)
+    ferryd.endpoints["partner"] = server.endpoint()
     ferryd.routes["in"] = {
-        "from": {"endpoint": "partner", "path": str(folders["out"]), "poll": "500ms", "after": "delete",
+        "from": {"endpoint": "partner", "path": out_path, "poll": "500ms", "after": "delete",
                  "ready": {"stable_for": "0s"}},
         "to": [{"path": str(folders["greedy"]), "retry": quick}, {"path": str(folders["kept"]), "retry": quick}]}
     ferryd.routes["out"] = {
         "from": {"path": str(folders["drop"]), "after": "delete"},
-        "to": [{"endpoint": "partner", "path": str(folders["inbox"]), "retry": quick}]}
+        "to": [{"endpoint": "partner", "path": inbox_path, "retry": quick}]}
     return folders
 
 
-def kill_and_restart(victim, ferryd, partner, dice):
-    if victim == "sshd":
-        partner.kill()
+def kill_and_restart(victim, ferryd, server, dice):
+    if victim == "server":
+        server.kill()
         time.sleep(dice.random() * 0.3)  # how long the partner is away is part of the fault
-        partner.start()
+        server.start()
     else:
         ferryd.kill()
         ferryd.launch()
 
 
-def storm(ferryd, partner, flows, dice):
+def storm(ferryd, server, flows, dice):
     """Kills when a share of the files has passed, so that every kill meets work in progress."""
-    victims = ["sshd", "ferryd"] * KILLS
+    victims = ["server", "ferryd"] * KILLS
     dice.shuffle(victims)
     total = FILES + 2
     for number, victim in enumerate(victims):
@@ -85,20 +101,20 @@ def storm(ferryd, partner, flows, dice):
                  lambda: f"{share} files before kill {number} of {victim}; at {[f.taken for f in flows]}",
                  PATIENCE)
         time.sleep(dice.random() * 0.05)
-        kill_and_restart(victim, ferryd, partner, dice)
+        kill_and_restart(victim, ferryd, server, dice)
 
 
-def test_kills__lose_nothing_and_double_nothing(ferryd, partner, place):
+def test_kills__lose_nothing_and_double_nothing(ferryd, server, place):
     print(f"seed {SEED}")
     dice = random.Random(SEED)
-    folders = configure(ferryd, partner, place)
+    folders = configure(ferryd, server, place)
     ferryd.start()
     with GreedyConsumer(folders["greedy"]) as near, GreedyConsumer(folders["inbox"]) as far:
         flows = [Flow("in", folders["out"], near, random.Random(SEED + 1)),
                  Flow("out", folders["drop"], far, random.Random(SEED + 2))]
         for flow in flows:
             flow.thread.start()
-        storm(ferryd, partner, flows, dice)
+        storm(ferryd, server, flows, dice)
         for flow in flows:
             flow.thread.join()
         ferryd.wait_ready()

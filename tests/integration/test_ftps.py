@@ -24,15 +24,6 @@ def server(request, place):
     running.stop()
 
 
-def folder_of(server, name):
-    """(where it lies here, its path at the server)"""
-    here = server.home / name
-    here.mkdir()
-    owner = server.home.stat()
-    os.chown(here, owner.st_uid, owner.st_gid)
-    return here, f"{server.path}/{name}"
-
-
 def fill(ledger, directory):
     for number, size in enumerate(SIZES):
         ledger.produce(directory, f"Grüße {size}.bin", content(number, size))
@@ -50,7 +41,7 @@ def wait_done(ferryd, count):
 
 
 def test_ftps__fetches_and_removes(ferryd, server, place):
-    source, path = folder_of(server, "out")
+    source, path = server.make_folder("out")
     destination, ledger = place / "in", Ledger()
     destination.mkdir()
     ferryd.endpoints["bank"] = server.endpoint()
@@ -68,7 +59,7 @@ def test_ftps__fetches_and_removes(ferryd, server, place):
 def test_ftps__pushes_under_a_temporary_name(ferryd, server, place):
     source, ledger = place / "drop", Ledger()
     source.mkdir()
-    destination, path = folder_of(server, "inbox")
+    destination, path = server.make_folder("inbox")
     ferryd.endpoints["bank"] = server.endpoint()
     ferryd.routes["out"] = {"from": {"path": str(source), "after": "delete"},
                             "to": [{"endpoint": "bank", "path": path}]}
@@ -81,7 +72,7 @@ def test_ftps__pushes_under_a_temporary_name(ferryd, server, place):
 
 def test_ftps__survives_servers_that_go_away(ferryd, place):
     server = Proftpd(place / "server").start()
-    source, path = folder_of(server, "out")
+    source, path = server.make_folder("out")
     destination, ledger = place / "in", Ledger()
     destination.mkdir()
     ferryd.endpoints["bank"] = server.endpoint()
@@ -110,7 +101,7 @@ def test_ftps__carries_between_protocols(ferryd, partner, place):
         sftp_out, sftp_in = partner.home / "out", partner.home / "in"
         sftp_out.mkdir()
         sftp_in.mkdir()
-        (ftp_out, out_path), (ftp_in, in_path) = folder_of(server, "out"), folder_of(server, "in")
+        (ftp_out, out_path), (ftp_in, in_path) = server.make_folder("out"), server.make_folder("in")
         ferryd.endpoints["partner"] = sftp_endpoint(partner)
         ferryd.endpoints["bank"] = server.endpoint()
         ready = {"poll": "200ms", "ready": {"stable_for": "0s"}, "after": "delete"}
@@ -132,7 +123,7 @@ def test_ftps__carries_between_protocols(ferryd, partner, place):
 def test_ftps__the_trace_shows_every_command_and_no_password(ferryd, place):
     server = Proftpd(place / "server").start()
     try:
-        source, path = folder_of(server, "out")
+        source, path = server.make_folder("out")
         (place / "in").mkdir()
         ferryd.endpoints["bank"] = server.endpoint(trace={"when": "always"})
         ferryd.routes["in"] = {"from": {"endpoint": "bank", "path": path, "poll": "200ms",

@@ -89,6 +89,4 @@ def route_out(ferryd, partner, place):
 
 def sftp_endpoint(sshd, **more):
     """The configuration that reaches `sshd` with its own key."""
-    return {"protocol": "sftp", "host": "127.0.0.1", "port": sshd.port, "user": sshd.user,
-            "auth": [{"publickey": {"key": str(sshd.user_key)}}],
-            "host_key": {"known_hosts": str(sshd.known_hosts)}, **more}
+    return sshd.endpoint(**more)

@@ -125,6 +125,14 @@ class Server:
     def log_text(self):
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
+    def make_folder(self, name):
+        """A directory that the account may write to: (where it lies here, its path at the server)."""
+        here = self.home / name
+        here.mkdir()
+        owner = self.home.stat()
+        os.chown(here, owner.st_uid, owner.st_gid)
+        return here, f"{self.path}/{name}"
+
     def endpoint(self, **more):
         """The configuration that reaches it."""
         secret = self.folder / "secret"

@@ -73,6 +73,18 @@ class Sshd:
         with open(self.folder / "authorized_keys", "a", encoding="ascii") as f:
             f.write(public_key(key) + "\n")
 
+    def make_folder(self, name):
+        """A directory for the partner's files: (where it lies here, its path at the server)."""
+        here = self.home / name
+        here.mkdir()
+        return here, str(here)
+
+    def endpoint(self, **more):
+        """The configuration that reaches it with its own key."""
+        return {"protocol": "sftp", "host": "127.0.0.1", "port": self.port, "user": self.user,
+                "auth": [{"publickey": {"key": str(self.user_key)}}],
+                "host_key": {"known_hosts": str(self.known_hosts)}, **more}
+
     def start(self):
         assert self.process is None
         with open(self.log, "ab") as log:
