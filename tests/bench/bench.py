@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Wall time and CPU of ferryd, lftp, rclone and sftp for the same files; see README.md beside this."""
+"""Wall time and CPU of ferryd, lftp, rclone, sftp and curl for the same files; see README.md beside this."""
 import argparse
 import ctypes
 import os
@@ -25,7 +25,8 @@ def options():
     p.add_argument("--size", type=parse_size, default=4096)
     p.add_argument("--large", type=parse_size, default=1 << 30, help="0 leaves it out")
     p.add_argument("--rounds", type=int, default=3)
-    p.add_argument("--only", default="ferryd,lftp,rclone,sftp")
+    p.add_argument("--protocol", choices=["sftp", "ftps"], default="sftp")
+    p.add_argument("--only", help="some of the programs: ferryd,lftp,…")
     p.add_argument("--build", default=str(Path(__file__).parents[2] / "build"))
     p.add_argument("--folder", default=None)
     p.add_argument("--latency", type=int, default=100, help="how many files to drop one by one")
@@ -46,18 +47,25 @@ class Result:
 
 
 class Bench:
-    """One place with one sshd; runs one program on one task at a time."""
+    """One place with one server; runs one program on one task at a time."""
 
-    def __init__(self, folder, sizes):
-        from lib.sshd import Sshd  # after --build is known to the environment
+    programs = ()
+
+    def __init__(self, folder):
         self.folder = Path(folder)
-        self.sizes = sizes
-        self.sshd = Sshd(self.folder / "partner").start()
+        self.server = self.make_server(self.folder / "partner").start()
         self.seed = self.folder / "seed"
         self.seed.mkdir()
 
+    def make_server(self, folder):
+        raise NotImplementedError
+
     def close(self):
-        self.sshd.stop()
+        self.server.stop()
+
+    def can_run(self, program, seed):
+        """Not every program is fit for every task."""
+        return True
 
     def make_seed(self, name, count, size):
         """The files of a task, made once; each run gets hard links, so directories are fresh."""
@@ -96,41 +104,15 @@ class Bench:
     # ---- the server's CPU: its sessions are its children, counted once they have ended ----
 
     def server_cpu(self):
-        fields = Path(f"/proc/{self.sshd.process.pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{self.server.process.pid}/stat").read_text().rpartition(")")[2].split()
         return sum(int(fields[i]) for i in (11, 12, 13, 14)) / os.sysconf("SC_CLK_TCK")
 
     def wait_sessions(self):
         from lib.processes import descendants
         from lib.wait import wait_for
-        wait_for(lambda: not descendants(self.sshd.process.pid), "the sessions to end", 30)
+        wait_for(lambda: not descendants(self.server.process.pid), "the sessions to end", 30)
 
-    # ---- the programs ----
-
-    def ssh_options(self):
-        return ["-F", "/dev/null", "-i", str(self.sshd.user_key), "-o", "IdentityAgent=none",
-                "-o", f"UserKnownHostsFile={self.sshd.known_hosts}", "-o", "LogLevel=ERROR"]
-
-    def sftp(self, direction, source, destination, _):
-        verb = "get" if direction == "fetch" else "put"
-        batch = f"{verb} {source}/* {destination}/\n"
-        return timed(["sftp", "-q", "-b", "-", "-P", str(self.sshd.port), *self.ssh_options(),
-                      f"{self.sshd.user}@127.0.0.1"], batch)
-
-    def lftp(self, direction, source, destination, _):
-        connect = "ssh -a -x " + " ".join(self.ssh_options())
-        reverse = "" if direction == "fetch" else "-R"
-        script = (f"set sftp:connect-program \"{connect}\"; set sftp:max-packets-in-flight 64; "
-                  f"open -u {self.sshd.user},x -p {self.sshd.port} sftp://127.0.0.1; "
-                  f"mirror {reverse} --parallel=4 {source} {destination}; bye")
-        return timed(["lftp", "--norc", "-c", script])
-
-    def rclone(self, direction, source, destination, _):
-        remote = (f":sftp,host=127.0.0.1,port={self.sshd.port},user={self.sshd.user},"
-                  f"key_file={self.sshd.user_key},known_hosts_file={self.sshd.known_hosts},"
-                  f"shell_type=none:")
-        places = [f"{remote}{source}", str(destination)] if direction == "fetch" else \
-            [str(source), f"{remote}{destination}"]
-        return timed(["rclone", "copy", "--config", "/dev/null", "--transfers", "4", "--checkers", "8", *places])
+    # ---- ferryd ----
 
     def ferryd(self, direction, source, destination, expected):
         daemon = self.daemon()
@@ -155,14 +137,13 @@ class Bench:
         return wall
 
     def daemon(self):
-        from lib.ferryd import Ferryd
-        from lib.fixtures import sftp_endpoint
+        from lib.ferryd import Ferryd  # after --build is known to the environment
         folder = self.folder / "ferryd"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         daemon = Ferryd(folder)
         daemon.daemon["workers"] = "auto"
-        daemon.endpoints["partner"] = sftp_endpoint(self.sshd)
+        daemon.endpoints["partner"] = self.server.endpoint()
         return daemon
 
     # ---- latency ----
@@ -187,6 +168,67 @@ class Bench:
             wait_gone(source, daemon)
         daemon.stop()
         return took[3:]
+
+
+class SftpBench(Bench):
+    programs = ("ferryd", "lftp", "rclone", "sftp")
+
+    def make_server(self, folder):
+        from lib.sshd import Sshd
+        return Sshd(folder)
+
+    def ssh_options(self):
+        return ["-F", "/dev/null", "-i", str(self.server.user_key), "-o", "IdentityAgent=none",
+                "-o", f"UserKnownHostsFile={self.server.known_hosts}", "-o", "LogLevel=ERROR"]
+
+    def sftp(self, direction, source, destination, _):
+        verb = "get" if direction == "fetch" else "put"
+        batch = f"{verb} {source}/* {destination}/\n"
+        return timed(["sftp", "-q", "-b", "-", "-P", str(self.server.port), *self.ssh_options(),
+                      f"{self.server.user}@127.0.0.1"], batch)
+
+    def lftp(self, direction, source, destination, _):
+        connect = "ssh -a -x " + " ".join(self.ssh_options())
+        reverse = "" if direction == "fetch" else "-R"
+        script = (f"set sftp:connect-program \"{connect}\"; set sftp:max-packets-in-flight 64; "
+                  f"open -u {self.server.user},x -p {self.server.port} sftp://127.0.0.1; "
+                  f"mirror {reverse} --parallel=4 {source} {destination}; bye")
+        return timed(["lftp", "--norc", "-c", script])
+
+    def rclone(self, direction, source, destination, _):
+        remote = (f":sftp,host=127.0.0.1,port={self.server.port},user={self.server.user},"
+                  f"key_file={self.server.user_key},known_hosts_file={self.server.known_hosts},"
+                  f"shell_type=none:")
+        places = [f"{remote}{source}", str(destination)] if direction == "fetch" else \
+            [str(source), f"{remote}{destination}"]
+        return timed(["rclone", "copy", "--config", "/dev/null", "--transfers", "4", "--checkers", "8", *places])
+
+
+class FtpsBench(Bench):
+    """ProFTPD that requires TLS and session reuse."""
+    programs = ("ferryd", "lftp", "curl")
+
+    def make_server(self, folder):
+        from lib.ftpd import Proftpd
+        return Proftpd(folder)
+
+    def can_run(self, program, seed):
+        return program != "curl" or len(os.listdir(seed)) == 1
+
+    def lftp(self, direction, source, destination, _):
+        reverse = "" if direction == "fetch" else "-R"
+        script = (f"set ssl:ca-file {self.server.ca}; set ftp:ssl-force yes; set ftp:ssl-protect-data yes; "
+                  f"open -u {self.server.user},'{self.server.password}' -p {self.server.port} ftp://127.0.0.1; "
+                  f"mirror {reverse} --parallel=4 {source} {destination}; bye")
+        return timed(["lftp", "--norc", "-c", script])
+
+    def curl(self, direction, source, destination, _):
+        name = os.listdir(source)[0]
+        url = f"ftp://127.0.0.1:{self.server.port}/"
+        places = [f"{url}{source}/{name}", "-o", f"{destination}/{name}"] if direction == "fetch" else \
+            ["-T", f"{source}/{name}", f"{url}{destination}/{name}"]
+        return timed(["curl", "-sS", "-q", "--ssl-reqd", "--cacert", str(self.server.ca), "--tls-max", "1.2",
+                      "--ftp-method", "nocwd", "-u", f"{self.server.user}:{self.server.password}", *places])
 
 
 def wait_gone(folder, daemon):
@@ -250,13 +292,12 @@ def compare(bench, programs, rounds, tasks):
         for direction in ("fetch", "push"):
             best = {}
             for _ in range(rounds):
-                for program in programs:
+                for program in (p for p in programs if bench.can_run(p, seed)):
                     result = bench.run(program, direction, seed)
                     if program not in best or result.wall < best[program].wall:
                         best[program] = result
-            peers = [best[p].wall for p in programs if p != "ferryd"]
-            for program in programs:
-                r = best[program]
+            peers = [r.wall for p, r in best.items() if p != "ferryd"]
+            for program, r in best.items():
                 ratio = f"{min(peers) / r.wall:.2f}" if peers else "-"
                 print(f"| {title}, {direction} | {program} | {r.wall:.2f} | {ratio} | {r.client:.2f} | {r.server:.2f} |",
                       flush=True)
@@ -265,9 +306,11 @@ def compare(bench, programs, rounds, tasks):
 def main():
     o = options()
     os.environ["FERRYD_BUILD"] = o.build
-    programs = [p for p in o.only.split(",") if p == "ferryd" or shutil.which(p) or print(f"{p}: not installed")]
+    kind = SftpBench if o.protocol == "sftp" else FtpsBench
+    wanted = o.only.split(",") if o.only else kind.programs
+    programs = [p for p in wanted if p == "ferryd" or shutil.which(p) or print(f"{p}: not installed")]
     folder = o.folder or tempfile.mkdtemp(prefix="fy-bench-")
-    bench = Bench(folder, o)
+    bench = kind(folder)
     try:
         if not o.skip_copies:
             tasks = [(f"{o.files} x {o.size} B", bench.make_seed("small", o.files, o.size))]
