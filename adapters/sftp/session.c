@@ -1,20 +1,17 @@
 #include "adapters/sftp/session.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <pthread.h>
 
-#include "adapters/diagnosis.h"
 #include "adapters/sftp/algorithms.h"
 #include "adapters/sftp/auth.h"
 #include "adapters/sftp/channel.h"
 #include "adapters/sftp/host_key.h"
+#include "adapters/sftp/kex.h"
+#include "adapters/sftp/reach.h"
 #include "adapters/sftp/ssh.h"
 #include "adapters/sftp/ssh_memory.h"
-#include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
-#include "daemon/runtime/work.h"
 
 struct session {
 	struct ssh ssh;
@@ -78,160 +75,7 @@ static void set_callbacks(LIBSSH2_SESSION *lib)
 #endif
 }
 
-/* ---- connecting ---------------------------------------------------------------------------- */
-
-static const char *address_text(const struct addrinfo *a, char *out, socklen_t room)
-{
-	if (getnameinfo(a->ai_addr, a->ai_addrlen, out, room, NULL, 0, NI_NUMERICHOST) != 0)
-		(void)snprintf(out, room, "?");
-	return out;
-}
-
-static int count_addresses(const struct addrinfo *a)
-{
-	int n = 0;
-
-	for (; a; a = a->ai_next)
-		n++;
-	return n;
-}
-
-/* Each address gets its share of the time that is left, so that a dead first one does not eat the
- * living second one's. */
-static int connect_any(const struct endpoint_config *endpoint, const struct addrinfo *all,
-                       struct trace *trace, struct deadline d, struct io **out, struct err *e)
-{
-	int left = count_addresses(all), tried = 0;
-	char text[INET6_ADDRSTRLEN] = "";
-
-	for (const struct addrinfo *a = all; a; a = a->ai_next, left--) {
-		struct deadline share = deadline_in(deadline_left_ms(d) / left);
-
-		tried++;
-		address_text(a, text, sizeof(text));
-		if (io_connect(a->ai_addr, a->ai_addrlen, deadline_sooner(d, share), out, e) == 0) {
-			TRACE(trace, TRACE_TRANSPORT, "connected to %s port %d", text,
-			      endpoint->port);
-			return 0;
-		}
-		TRACE(trace, TRACE_TRANSPORT, "address %s: %s", text, e->message);
-		if (e->kind == ERR_CANCELED)
-			return e->kind;
-	}
-	if (!tried)
-		return err_set(e, ERR_NETWORK, "DNS-EMPTY", 0, "no address");
-	return err_wrap(e, "%s port %d (%d of %d addresses tried, last %s)", endpoint->host,
-	                endpoint->port, tried, tried, text);
-}
-
-static int connect_endpoint(const struct endpoint_config *endpoint, struct trace *trace,
-                            struct io **out, struct err *e)
-{
-	struct deadline d = deadline_in(endpoint->timeouts.connect_ms);
-	struct addrinfo *all;
-	int r;
-
-	TRACE(trace, TRACE_TRANSPORT, "endpoint %s: %s port %d, %s", endpoint->name, endpoint->host,
-	      endpoint->port, ssh_library());
-	if (work_resolve(endpoint->host, endpoint->port, d, &all, e) < 0)
-		return e->kind;
-	r = connect_any(endpoint, all, trace, d, out, e);
-	freeaddrinfo(all);
-	return r;
-}
-
-/* ---- identification and key exchange ------------------------------------------------------- */
-
-static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *k)
-{
-	char text[ESCAPE_ROOM];
-
-	if (!k->text || !trace_wants(s->trace, TRACE_KEX))
-		return;
-	for (int i = 0; i <= KEX_COMPRESSION_IN; i++)
-		TRACE(s->trace, TRACE_KEX, "%s %s: %s", whose, kex_list_name((enum kex_list)i),
-		      escape(k->list[i], strlen(k->list[i]), text, sizeof(text)));
-}
-
-/* Did it stop in silence, or in the middle of an identification? Else something else was said. */
-static bool is_half_way(const unsigned char *first, size_t n, const struct err *e)
-{
-	if (n == 0)
-		return strcmp(e->code, "TIMEOUT") == 0; /* an end without a word is a refusal */
-	return memcmp(first, "SSH-", n < 4 ? n : 4) == 0 && strcmp(e->code, "SSH-NOT-SSH") != 0;
-}
-
-static int no_identification(struct ssh *s, struct err *e)
-{
-	struct transport_evidence seen;
-	unsigned char first[IDENTIFICATION_FIRST];
-	size_t n, more;
-
-	transport_evidence(s->transport, &seen);
-	n = seen.identification->first_bytes;
-	memcpy(first, seen.identification->first, n);
-	more = seen.pending_bytes < sizeof(first) - n ? seen.pending_bytes : sizeof(first) - n;
-	if (more)
-		memcpy(first + n, seen.pending, more);
-	n += more;
-	if (seen.identification_state == IDENTIFICATION_FLOOD)
-		return diagnosis_flood(seen.identification->lines, seen.received, first, n, e);
-	if (is_half_way(first, n, e))
-		return ssh_interrupted(s, SSH_IDENTIFICATION, s->endpoint->timeouts.handshake_ms,
-		                       e);
-	if (e->kind == ERR_CANCELED || e->kind == ERR_BUG)
-		return e->kind;
-	return diagnosis_not_ssh(first, n, e);
-}
-
-static int handshake_once(struct ssh *s, int fd)
-{
-	transport_begin(s->transport);
-	return libssh2_session_handshake(s->lib, fd);
-}
-
-/* Sends our identification first, as some servers wait for it; then both key exchanges run inside
- * libssh2_session_handshake(). */
-static int handshake(struct ssh *s, int fd, struct err *e)
-{
-	int64_t budget = s->endpoint->timeouts.handshake_ms;
-	struct deadline d = deadline_in(budget);
-	struct transport_evidence seen;
-	int rc = handshake_once(s, fd);
-	char text[ESCAPE_ROOM];
-
-	if (rc != LIBSSH2_ERROR_EAGAIN)
-		return ssh_failed(s, SSH_IDENTIFICATION, rc, e);
-	if (transport_await_identification(s->transport, d, e) < 0)
-		return no_identification(s, e);
-	transport_evidence(s->transport, &seen);
-	TRACE(s->trace, TRACE_TRANSPORT, "server is %s",
-	      escape(seen.identification->text, strlen(seen.identification->text), text,
-	             sizeof(text)));
-	do {
-		rc = handshake_once(s, fd);
-	} while (rc == LIBSSH2_ERROR_EAGAIN &&
-	         transport_await(s->transport, "the key exchange", d, e) == 0);
-	trace_lists(s, "ours,", &seen.ours->kexinit);
-	trace_lists(s, "server's", &seen.theirs->kexinit);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return ssh_interrupted(s, SSH_KEX, budget, e);
-	return rc ? ssh_failed(s, SSH_KEX, rc, e) : 0;
-}
-
-static const char *negotiated(const struct ssh *s, int method)
-{
-	const char *name = libssh2_session_methods(s->lib, method);
-
-	return name ? name : "none";
-}
-
-static void trace_negotiated(struct ssh *s)
-{
-	TRACE(s->trace, TRACE_KEX, "agreed: %s, %s, %s, %s", negotiated(s, LIBSSH2_METHOD_KEX),
-	      negotiated(s, LIBSSH2_METHOD_HOSTKEY), negotiated(s, LIBSSH2_METHOD_CRYPT_CS),
-	      negotiated(s, LIBSSH2_METHOD_MAC_CS));
-}
+/* ---- trust --------------------------------------------------------------------------------- */
 
 static int trust(struct session *s, const struct known_keys *known, struct err *e)
 {
@@ -285,9 +129,8 @@ static int establish(struct session *s, int fd, const struct known_keys *known,
                      struct auth_material *material, struct err *e)
 {
 	algorithms_offer(&s->ssh, known);
-	if (handshake(&s->ssh, fd, e) < 0)
+	if (kex_run(&s->ssh, fd, e) < 0)
 		return e->kind;
-	trace_negotiated(&s->ssh);
 	if (trust(s, known, e) < 0)
 		return e->kind;
 	return auth_login(&s->ssh, material, e);
@@ -303,7 +146,7 @@ static int open_with(const struct endpoint_config *endpoint, struct trace *trace
 
 	if (host_key_load(endpoint, trace, &known, e) < 0)
 		return e->kind;
-	if (connect_endpoint(endpoint, trace, &io, e) < 0) {
+	if (reach_open(endpoint, trace, &io, e) < 0) {
 		known_keys_release(&known);
 		return e->kind;
 	}
@@ -408,7 +251,7 @@ const char *session_host_key(const struct session *s)
 
 const char *session_cipher(const struct session *s)
 {
-	return negotiated(&s->ssh, LIBSSH2_METHOD_CRYPT_CS);
+	return kex_agreed(&s->ssh, LIBSSH2_METHOD_CRYPT_CS);
 }
 
 struct session_traffic session_traffic(const struct session *s)
