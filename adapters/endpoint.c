@@ -4,7 +4,10 @@
 
 #include "adapters/endpoint_state.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+
+enum { AGAIN_FIRST_MS = 100 }; /* after "too many", while the server may not have noticed an end */
 
 /* In the frame of endpoint_lease. Leaves the list when it is served or failed. */
 struct waiter {
@@ -29,6 +32,7 @@ static void close_fiber(void *arg)
 	trace_free(s->trace);
 	fiber_shield_end();
 	p->closing--;
+	p->closed_ms = clock_mono_ms();
 	free(s);
 	pump(p); /* `connections` has room again */
 }
@@ -161,11 +165,21 @@ static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
 	s->room = p->adapter->capabilities(c)->concurrent_operations;
 	p->room_each = s->room;
 	list_append(&p->slots, &s->link);
-	p->live++;
+	ceiling_connected(&p->ceiling, ++p->live);
 	if (!p->has_keeper) {
 		p->has_keeper = true;
 		group_start(&p->fibers, "keep connections", endpoint_keep, p);
 	}
+}
+
+/* The server takes no more than there are. */
+static void note_full(struct endpoint *p, const struct err *e)
+{
+	if (ceiling_refused(&p->ceiling, p->live, clock_mono_ms(), e))
+		log_warn("the server allows fewer connections than configured, going on with those",
+		         "endpoint=%s allowed=%d configured=%d code=%s error=\"%s\"",
+		         p->settings->name, p->ceiling.allowed, p->ceiling.most, e->code,
+		         e->message);
 }
 
 static void connect_failed(struct endpoint *p, struct trace *t, const struct err *e)
@@ -179,9 +193,35 @@ static void connect_failed(struct endpoint *p, struct trace *t, const struct err
 	}
 	trace_failed(t, e);
 	remember_trace(p, t);
+	if (e->kind == ERR_BUSY && p->live + p->connecting > 0) {
+		note_full(p, e);
+		return; /* those serve who waits */
+	}
 	breaker_failed(&p->breaker, clock_mono_ms(), e);
 	if (p->live == 0 || p->breaker.state == BREAKER_STOPPED)
 		fail_waiters(p, e, context);
+}
+
+/* The server may still count a connection of ours that has ended. */
+static bool may_linger(const struct endpoint *p)
+{
+	return p->closed_ms && clock_mono_ms() - p->closed_ms < CEILING_LINGER_MS;
+}
+
+static int connect_patiently(struct endpoint *p, struct trace *t, struct connection **c,
+                             struct err *e)
+{
+	int64_t wait_ms = AGAIN_FIRST_MS;
+	int r = p->adapter->connect(p->settings, t, c, e);
+
+	while (r == ERR_BUSY && may_linger(p)) {
+		TRACE(t, TRACE_ERROR, "%s: %s", e->code, e->message);
+		r = fiber_sleep(wait_ms, "the server to notice that a connection has ended", e);
+		if (r == 0)
+			r = p->adapter->connect(p->settings, t, c, e);
+		wait_ms *= 2;
+	}
+	return r;
 }
 
 static void connect_fiber(void *arg)
@@ -190,7 +230,7 @@ static void connect_fiber(void *arg)
 	struct trace *t = begin_trace(p);
 	struct connection *c = NULL;
 	struct err e;
-	int r = p->adapter->connect(p->settings, t, &c, &e);
+	int r = connect_patiently(p, t, &c, &e);
 
 	p->connecting--;
 	if (r < 0)
@@ -216,10 +256,11 @@ static int wanted(const struct endpoint *p)
 
 static bool may_open(const struct endpoint *p)
 {
-	int most = p->settings->connections > 0 ? p->settings->connections : 1;
+	int64_t now = clock_mono_ms();
 
-	return !p->is_ending && p->live + p->connecting + p->closing < most &&
-	       breaker_may_try(&p->breaker, clock_mono_ms());
+	return !p->is_ending &&
+	       p->live + p->connecting + p->closing < ceiling_room(&p->ceiling, now) &&
+	       breaker_may_try(&p->breaker, now);
 }
 
 /* ---- the pool ------------------------------------------------------------------------------ */
@@ -353,6 +394,7 @@ struct endpoint *endpoint_new_with(const struct config *config,
 	list_init(&p->slots);
 	list_init(&p->waiters);
 	breaker_init(&p->breaker, seed_of(settings->name));
+	ceiling_init(&p->ceiling, settings->connections);
 	group_init(&p->fibers, w);
 	signal_init(&p->tend);
 	return p;
@@ -384,6 +426,7 @@ void endpoint_free(struct endpoint *p)
 void endpoint_reset(struct endpoint *p)
 {
 	breaker_reset(&p->breaker);
+	ceiling_reset(&p->ceiling);
 	pump(p);
 }
 
@@ -399,7 +442,9 @@ void endpoint_status(const struct endpoint *p, struct endpoint_status *out)
 	*out = (struct endpoint_status){
 	        .name = p->settings->name,
 	        .connections = p->live,
-	        .last = p->breaker.last,
+	        .allowed = p->ceiling.allowed,
+	        .configured = p->ceiling.most,
+	        .last = p->breaker.last.kind ? p->breaker.last : p->ceiling.last,
 	        .next_attempt_ms = breaker_left_ms(&p->breaker, clock_mono_ms()),
 	        .state = p->breaker.state == BREAKER_STOPPED ? ENDPOINT_STOPPED
 	                 : p->live > 0                       ? ENDPOINT_UP

@@ -25,6 +25,9 @@
  * error until the next attempt is due (1 s doubling to 5 min, +-20 %). An authentication or trust
  * failure, or ERR_CONFIG, stops the endpoint until endpoint_reset() (reload with changed settings,
  * `ferryctl retry`/`resume`): one wrong password is sent once. Lease errors carry the cause.
+ * "Not now" (ERR_BUSY) to a further connection while others live is no failure: the endpoint goes on
+ * with those, and tries one more only now and then (ceiling.h).
+ *
  * A connection that dies before any operation succeeded on it counts as a failure to connect:
  * servers that accept and then hang up are not hammered.
  *
@@ -53,12 +56,12 @@ struct lease {
 
 /* Keeps a reference on `config`; `settings` lives in it. */
 struct endpoint *endpoint_new(const struct config *config, const struct endpoint_config *settings,
-			      struct worker *w);
+                              struct worker *w);
 /* The adapter is given instead of looked up; `config` may be NULL, then `settings` must outlive the
  * endpoint. For tests with an adapter of their own. */
 struct endpoint *endpoint_new_with(const struct config *config,
-				   const struct endpoint_config *settings, struct worker *w,
-				   const struct adapter *adapter);
+                                   const struct endpoint_config *settings, struct worker *w,
+                                   const struct adapter *adapter);
 /* Cancels nothing: all leases must be released. Closes the connections. From a fiber. */
 void endpoint_free(struct endpoint *p);
 
@@ -66,7 +69,7 @@ int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, str
 /* `result` 0 or the operation's negative kind, e its error (may be NULL when 0). Never waits. */
 void lease_release(struct lease *l, int result, const struct err *e);
 
-/* Forget breaker and stop. */
+/* Forget breaker, stop and what the server allowed. */
 void endpoint_reset(struct endpoint *p);
 /* `ferryctl trace`: for live connections and those to come, until set again. */
 void endpoint_trace_set(struct endpoint *p, unsigned mask, enum trace_when when);
@@ -75,9 +78,10 @@ struct endpoint_status {
 	const char *name;
 	enum { ENDPOINT_IDLE, ENDPOINT_UP, ENDPOINT_RETRYING, ENDPOINT_STOPPED } state;
 	int connections, leases, waiting;
+	int allowed, configured; /* connections; allowed < configured: the server takes no more */
 	int64_t next_attempt_ms; /* RETRYING: from now */
-	struct err last;	 /* kind 0: none since the last success */
-	char trace_file[256];	 /* of the last failure, "" */
+	struct err last;         /* kind 0: none since the last success */
+	char trace_file[256];    /* of the last failure, "" */
 };
 void endpoint_status(const struct endpoint *p, struct endpoint_status *out);
 const struct endpoint_config *endpoint_settings(const struct endpoint *p);

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "adapters/breaker.h"
+#include "adapters/ceiling.h"
 #include "adapters/endpoint.h"
 
 struct endpoint {
@@ -18,6 +19,8 @@ struct endpoint {
 	int live, connecting, closing;
 	int room_each; /* operations a connection carries, 0 = not known yet */
 	struct breaker breaker;
+	struct ceiling ceiling;
+	int64_t closed_ms;    /* clock_mono_ms() of the last end of a connection, 0: none yet */
 	char trace_file[256]; /* of the last failure */
 
 	struct group fibers; /* connecting, pinging, closing, keeper */

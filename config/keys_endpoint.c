@@ -202,7 +202,9 @@ static const struct key endpoint_keys[] = {
          .doc = "With ftps and ftp: commands that a server needs besides the usual ones."},
         {"connections", KEY_INT, OUT(connections), .least = 1, .most = 64, .fallback = "4",
          .doc = "At most so many connections at once, over all routes. With sftp one carries many "
-                "files at a time, with ftps and ftp one file."},
+                "files at a time, with ftps and ftp one file. When the server takes fewer (\"too "
+                "many connections\") the work goes on over those, and one more is tried after a "
+                "minute, later at longer intervals; `ferryctl status` shows it."},
         {"keepalive", KEY_DURATION, OUT(keepalive_ms), .least = 0, .most = 3600 * SECOND,
          .fallback = "60s",
          .doc = "An idle connection is asked for a sign of life so often; 0: "

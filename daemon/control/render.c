@@ -132,6 +132,21 @@ static enum tint endpoint_tint(const char *state)
 	return strcmp(state, "up") == 0 ? TINT_GOOD : TINT_NONE;
 }
 
+/* "2", or "2 of 2" where the server lets us have fewer than are configured. */
+static void connections_cell(struct table *t, const json_t *p)
+{
+	int64_t allowed = json_number(p, "connections_allowed");
+	char value[VALUE_BYTES];
+
+	if (allowed >= json_number(p, "connections_configured")) {
+		table_number(t, json_number(p, "connections"), TINT_NONE);
+		return;
+	}
+	(void)snprintf(value, sizeof(value), "%lld of %lld",
+	               (long long)json_number(p, "connections"), (long long)allowed);
+	table_cell(t, value, TINT_WARN);
+}
+
 static void endpoint_row(struct table *t, const json_t *p)
 {
 	const char *state = json_text(p, "state");
@@ -141,7 +156,7 @@ static void endpoint_row(struct table *t, const json_t *p)
 		(void)value_duration(json_number(p, "next_attempt_in_ms"), value);
 	table_cell(t, json_text(p, "name"), TINT_NONE);
 	table_cell(t, state, endpoint_tint(state));
-	table_number(t, json_number(p, "connections"), TINT_NONE);
+	connections_cell(t, p);
 	table_number(t, json_number(p, "leases"), TINT_NONE);
 	table_number(t, json_number(p, "waiting"), TINT_NONE);
 	table_cell(t, value, TINT_NONE);
@@ -151,6 +166,8 @@ static void endpoint_trouble(struct buf *out, const json_t *p)
 {
 	const json_t *error = json_object_get(p, "error");
 	const char *trace = json_text(p, "trace");
+	int64_t allowed = json_number(p, "connections_allowed"),
+	        configured = json_number(p, "connections_configured");
 
 	if (json_is_object(error))
 		add_error(out, json_text(p, "name"), error);
@@ -159,6 +176,12 @@ static void endpoint_trouble(struct buf *out, const json_t *p)
 		shown_again(out, trace);
 		(void)buf_add_text(out, "\n");
 	}
+	if (allowed < configured)
+		(void)buf_printf(
+		        out,
+		        "    the server allows %lld of the %lld connections: the work goes "
+		        "on, one more is tried now and then\n",
+		        (long long)allowed, (long long)configured);
 	if (strcmp(json_text(p, "state"), "stopped") == 0)
 		(void)buf_add_text(out, "    nothing is tried until this is mended: then ferryctl "
 		                        "reload, or resume a route of it\n");

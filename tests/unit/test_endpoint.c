@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "adapters/breaker.h"
+#include "adapters/ceiling.h"
 #include "adapters/endpoint.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
@@ -26,6 +27,8 @@ static struct {
 	const char *code;
 	enum err_kind ping_failure;
 	int connects, closes, aborts, pings;
+	int takes, counted; /* further connections are turned away; takes 0: lets all in */
+	bool is_slow;       /* counts connections that have ended until the test says otherwise */
 } fake;
 
 static int fake_connect(const struct endpoint_config *endpoint, struct trace *trace,
@@ -39,6 +42,9 @@ static int fake_connect(const struct endpoint_config *endpoint, struct trace *tr
 			return e->kind;
 	if (fake.failure)
 		return err_set(e, fake.failure, fake.code, 0, "the fake said no");
+	if (fake.takes && fake.counted >= fake.takes)
+		return err_set(e, ERR_BUSY, "TEST-TOO-MANY", 0, "the fake is full");
+	fake.counted++;
 	*out = mem_new_of(struct connection);
 	signal_init(&(*out)->aborted);
 	return 0;
@@ -50,6 +56,7 @@ static void fake_close(struct connection *c)
 
 	check(fiber_yield(&e) == 0); /* may await */
 	fake.closes++;
+	fake.counted -= fake.is_slow ? 0 : 1;
 	free(c);
 }
 
@@ -262,6 +269,50 @@ static void test_breaker__refused_credentials_stop_it(void **state)
 		breaker_reset(&b);
 		assert_true(breaker_may_try(&b, 0));
 	}
+}
+
+/* ---- the ceiling --------------------------------------------------------------------------- */
+
+static void test_ceiling__tries_one_more_at_growing_intervals(void **state)
+{
+	static const int64_t minutes[] = {1, 2, 4, 8, 16, 32, 60, 60};
+	struct err e = failure_of(ERR_BUSY);
+	struct ceiling c;
+	int64_t now = 0;
+
+	(void)state;
+	ceiling_init(&c, 4);
+	assert_int_equal(ceiling_room(&c, now), 4);
+	for (size_t i = 0; i < sizeof(minutes) / sizeof(minutes[0]); i++) {
+		assert_true(ceiling_refused(&c, 2, now, &e) == (i == 0));
+		now += minutes[i] * 60000 - 1;
+		assert_int_equal(ceiling_room(&c, now), 2);
+		assert_int_equal(ceiling_room(&c, ++now), 3);
+	}
+	ceiling_connected(&c, 3);
+	assert_int_equal(ceiling_room(&c, now), 4); /* on, while it lasts */
+	assert_false(ceiling_refused(&c, 3, now, &e));
+	assert_int_equal(ceiling_room(&c, now + 119999), 3);
+	ceiling_connected(&c, 4);
+	assert_int_equal(ceiling_room(&c, now), 4);
+	assert_int_equal(c.last.kind, 0);
+}
+
+static void test_ceiling__is_never_below_one(void **state)
+{
+	struct err e = failure_of(ERR_BUSY);
+	struct ceiling c;
+
+	(void)state;
+	ceiling_init(&c, 64);
+	assert_true(ceiling_refused(&c, 0, 0, &e));
+	assert_int_equal(ceiling_room(&c, 1), 1);
+	ceiling_connected(&c, 2); /* one that was under way: the server does take two */
+	assert_int_equal(ceiling_room(&c, 1), 2);
+	assert_true(ceiling_refused(&c, 1, 1, &e));
+	ceiling_init(&c, 1);
+	assert_false(ceiling_refused(&c, 0, 0, &e));
+	assert_int_equal(ceiling_room(&c, 0), 1);
 }
 
 /* ---- sharing ------------------------------------------------------------------------------- */
@@ -561,6 +612,88 @@ static void test_endpoint__goes_on_with_what_the_server_allows(void **state)
 	run(body_growth);
 }
 
+/* Eight want one each, the server takes two: nobody fails, and it is not asked again and again. */
+static void body_full(void)
+{
+	struct user u[8];
+	struct lease l;
+
+	must_take(&l);
+	give(&l);
+	for (int i = 0; i < 8; i++)
+		begin_use(&u[i], false);
+	rig_turns(20);
+	check(status().connections == 2 && status().leases == 2 && status().waiting == 6);
+	for (int i = 0; i < 8; i++)
+		u[i].may_give = true;
+	for (int i = 0; i < 8; i++) {
+		rig_await(&u[i].has_ended);
+		check(u[i].result == 0);
+	}
+	check(fake.connects <= 4 && status().connections == 2);
+	check(status().allowed == 2 && status().configured == 4);
+	check(status().state == ENDPOINT_UP && strcmp(status().last.code, "TEST-TOO-MANY") == 0);
+	endpoint_reset(p);
+	check(status().allowed == 4 && status().last.kind == 0);
+}
+
+static void test_endpoint__files_go_over_the_connections_a_server_takes(void **state)
+{
+	(void)state;
+	fake.takes = 2;
+	settings.connections = 4;
+	run(body_full);
+}
+
+/* All are turned away: that is a failure, as any other. */
+static void body_no_room(void)
+{
+	struct lease l;
+	struct err e;
+
+	fake.counted = 1;
+	check(take(&l, &e) == ERR_BUSY && strcmp(e.code, "TEST-TOO-MANY") == 0);
+	check(status().state == ENDPOINT_RETRYING && fake.connects == 1);
+	check(status().allowed == 4);
+}
+
+static void test_endpoint__a_server_without_room_for_one_is_a_failure(void **state)
+{
+	(void)state;
+	fake.takes = 1;
+	settings.connections = 4;
+	run(body_no_room);
+}
+
+/* Ours has ended, and the server still counts it. */
+static void body_lingers(void)
+{
+	struct lease l;
+	struct user u;
+
+	must_take(&l);
+	give(&l);
+	must_take(&l);
+	give_failed(&l, ERR_NETWORK, "NET-RESET");
+	rig_turns(5);
+	check(fake.closes == 1);
+	begin_use(&u, true);
+	rig_turns(5);
+	check(!u.has_ended && fake.connects == 2);
+	fake.counted = 0;
+	rig_await(&u.has_ended);
+	check(u.result == 0 && status().allowed == 4 && status().last.kind == 0);
+}
+
+static void test_endpoint__waits_for_the_server_to_notice_an_end(void **state)
+{
+	(void)state;
+	fake.takes = 1;
+	fake.is_slow = true;
+	settings.connections = 4;
+	run(body_lingers);
+}
+
 /* ---- idle connections ---------------------------------------------------------------------- */
 
 static void await_closes(int n)
@@ -734,6 +867,11 @@ int main(void)
 	        test(test_breaker__waits_twice_as_long_each_time),
 	        test(test_breaker__endpoints_do_not_come_back_together),
 	        test(test_breaker__refused_credentials_stop_it),
+	        test(test_ceiling__tries_one_more_at_growing_intervals),
+	        test(test_ceiling__is_never_below_one),
+	        test(test_endpoint__files_go_over_the_connections_a_server_takes),
+	        test(test_endpoint__a_server_without_room_for_one_is_a_failure),
+	        test(test_endpoint__waits_for_the_server_to_notice_an_end),
 	        test(test_endpoint__leases_share_connections_up_to_the_limit),
 	        test(test_endpoint__serves_in_order_of_arrival),
 	        test(test_endpoint__connects_once_for_all_who_wait),

@@ -1,0 +1,94 @@
+"""The life of FTP connections: servers that let few in, end idle ones, stop, or sit behind a firewall."""
+import os
+import time
+
+import pytest
+
+from lib.files import Ledger, content, litter, visible
+from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.sshd import Sshd
+from lib.fixtures import sftp_endpoint
+from lib.wait import wait_for
+
+FILES = 40
+TOO_MANY = "too many connections, or words to that effect"
+
+
+@pytest.fixture
+def serve(place):
+    """serve(Proftpd, extra=…): a server that runs, until the test is over."""
+    running = []
+
+    def start(make, **options):
+        if make is Vsftpd and (os.geteuid() != 0 or not find_vsftpd()):
+            pytest.skip("vsftpd needs root, and its package")
+        running.append(make(place / f"server{len(running)}", **options).start())
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
+
+
+def folder_of(server, name):
+    """(where it lies here, its path at the server)"""
+    here = server.home / name
+    here.mkdir()
+    owner = server.home.stat()
+    os.chown(here, owner.st_uid, owner.st_gid)
+    return here, f"{server.path}/{name}"
+
+
+def push(ferryd, place, server, **settings):
+    """A route from `drop` to the server's inbox: (drop, inbox)."""
+    drop = place / "drop"
+    drop.mkdir()
+    inbox, path = folder_of(server, "inbox")
+    ferryd.endpoints["bank"] = server.endpoint(**settings)
+    ferryd.routes["out"] = {"from": {"path": str(drop), "after": "delete"},
+                            "to": [{"endpoint": "bank", "path": path}]}
+    return drop, inbox
+
+
+def bank(ferryd):
+    return next(e for e in ferryd.items("status", "endpoint") if e["name"] == "bank")
+
+
+def attempts(ferryd):
+    return {delivery["attempts"] for job in ferryd.jobs()
+            for delivery in ferryd.ask("show", str(job["id"]))["deliveries"]}
+
+
+# ---- servers that let few in -----------------------------------------------------------------------
+
+LIMITS = {
+    "proftpd-user": (Proftpd, "explicit", "MaxClientsPerUser 1", 1),
+    "proftpd-host": (Proftpd, "explicit", "MaxClientsPerHost 2", 2),
+    "proftpd-implicit": (Proftpd, "implicit", "MaxClients 1", 1),
+    "proftpd-plain": (Proftpd, None, 'MaxClientsPerUser 2 "530 only %m logins each"', 2),
+    "vsftpd": (Vsftpd, "explicit", "max_per_ip=1", 1),
+    "vsftpd-all": (Vsftpd, "implicit", "max_clients=2", 2),
+}
+
+
+@pytest.mark.parametrize("limit", LIMITS)
+def test_life__goes_on_over_the_connections_a_server_allows(ferryd, serve, place, limit):
+    make, tls, extra, allowed = LIMITS[limit]
+    drop, inbox = push(ferryd, place, serve(make, tls=tls, extra=extra), connections=4)
+    ledger = Ledger()
+    for number in range(FILES):
+        ledger.produce(drop, f"f{number:03d}", content(number, 20000))
+    ferryd.start()
+    wait_for(lambda: bank(ferryd)["connections_allowed"] == allowed, lambda: ferryd.say("status"))
+    wait_for(lambda: [j["state"] for j in ferryd.jobs()] == ["done"] * FILES, "all files", 60)
+    ledger.check(inbox, "inbox")
+    assert attempts(ferryd) == {1} or attempts(ferryd) == {0}
+    log = ferryd.log_text()
+    assert log.count(f"allowed={allowed} configured=4") == 1 and "FTP-TOO-MANY" in log
+    assert "error:" not in log and "fail" not in log, log
+    assert f"the server allows {allowed} of the 4 connections" in ferryd.say("status")
+
+
+def test_life__ssh_servers_may_let_few_in_as_well(ferryd, place):
+    sshd = Sshd(place / "partner")
+    print([m for m in dir(sshd)])
