@@ -1,5 +1,7 @@
 #include "adapters/ceiling.h"
 
+#include <stdbool.h>
+
 void ceiling_init(struct ceiling *c, int most)
 {
 	*c = (struct ceiling){.most = most > 0 ? most : 1};
@@ -21,19 +23,18 @@ int ceiling_room(const struct ceiling *c, int64_t now_ms)
 	return c->allowed;
 }
 
-bool ceiling_refused(struct ceiling *c, int live, int64_t now_ms, const struct err *e)
+void ceiling_refused(struct ceiling *c, int live, int64_t now_ms, const struct err *e)
 {
 	int before = c->allowed;
-	bool was_probe = before < c->most && now_ms >= c->probe_ms;
+	const bool was_probe = before < c->most && now_ms >= c->probe_ms;
 
 	c->allowed = live < 1 ? 1 : live < before ? live : before;
 	if (c->allowed == c->most) /* one connection is configured: there is nothing to lower */
-		return false;
+		return;
 	c->last = *e;
 	if (was_probe && c->wait_ms < CEILING_MOST_MS)
 		c->wait_ms = c->wait_ms * 2 < CEILING_MOST_MS ? c->wait_ms * 2 : CEILING_MOST_MS;
 	c->probe_ms = now_ms + c->wait_ms;
-	return c->allowed < before;
 }
 
 void ceiling_connected(struct ceiling *c, int live)

@@ -20,7 +20,6 @@
  * CEILING_LINGER_MS of that, a refusal says nothing about its limit.
  */
 #pragma once
-#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/base/err.h"
@@ -41,8 +40,8 @@ struct ceiling {
 void ceiling_init(struct ceiling *c, int most);
 /* So many may be open, being opened and being closed together. */
 int ceiling_room(const struct ceiling *c, int64_t now_ms);
-/* True when this lowers it. */
-bool ceiling_refused(struct ceiling *c, int live, int64_t now_ms, const struct err *e);
+/* `live`: the others. */
+void ceiling_refused(struct ceiling *c, int live, int64_t now_ms, const struct err *e);
 /* `live` with the new one. */
 void ceiling_connected(struct ceiling *c, int live);
 void ceiling_reset(struct ceiling *c);

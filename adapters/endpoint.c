@@ -172,14 +172,21 @@ static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
 	}
 }
 
-/* The server takes no more than there are. */
-static void note_full(struct endpoint *p, const struct err *e)
+/* Once all who tried have their answer: how many connections does the server take? */
+static void tell_ceiling(struct endpoint *p)
 {
-	if (ceiling_refused(&p->ceiling, p->live, clock_mono_ms(), e))
+	const struct ceiling *c = &p->ceiling;
+
+	if (p->connecting > 0 || c->allowed == p->told_allowed)
+		return;
+	p->told_allowed = c->allowed;
+	if (c->last.kind)
 		log_warn("the server allows fewer connections than configured, going on with those",
 		         "endpoint=%s allowed=%d configured=%d code=%s error=\"%s\"",
-		         p->settings->name, p->ceiling.allowed, p->ceiling.most, e->code,
-		         e->message);
+		         p->settings->name, c->allowed, c->most, c->last.code, c->last.message);
+	else
+		log_info("the server allows all connections again", "endpoint=%s configured=%d",
+		         p->settings->name, c->most);
 }
 
 static void connect_failed(struct endpoint *p, struct trace *t, const struct err *e)
@@ -194,7 +201,7 @@ static void connect_failed(struct endpoint *p, struct trace *t, const struct err
 	trace_failed(t, e);
 	remember_trace(p, t);
 	if (e->kind == ERR_BUSY && p->live + p->connecting > 0) {
-		note_full(p, e);
+		ceiling_refused(&p->ceiling, p->live, clock_mono_ms(), e);
 		return; /* those serve who waits */
 	}
 	breaker_failed(&p->breaker, clock_mono_ms(), e);
@@ -237,6 +244,7 @@ static void connect_fiber(void *arg)
 		connect_failed(p, t, &e);
 	else
 		add_slot(p, c, t);
+	tell_ceiling(p);
 	pump(p);
 	if (r < 0)
 		trace_free(t);
@@ -395,6 +403,7 @@ struct endpoint *endpoint_new_with(const struct config *config,
 	list_init(&p->waiters);
 	breaker_init(&p->breaker, seed_of(settings->name));
 	ceiling_init(&p->ceiling, settings->connections);
+	p->told_allowed = p->ceiling.allowed;
 	group_init(&p->fibers, w);
 	signal_init(&p->tend);
 	return p;
@@ -427,6 +436,7 @@ void endpoint_reset(struct endpoint *p)
 {
 	breaker_reset(&p->breaker);
 	ceiling_reset(&p->ceiling);
+	p->told_allowed = p->ceiling.allowed;
 	pump(p);
 }
 

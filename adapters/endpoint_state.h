@@ -20,6 +20,7 @@ struct endpoint {
 	int room_each; /* operations a connection carries, 0 = not known yet */
 	struct breaker breaker;
 	struct ceiling ceiling;
+	int told_allowed;     /* of the ceiling, as the log has it */
 	int64_t closed_ms;    /* clock_mono_ms() of the last end of a connection, 0: none yet */
 	char trace_file[256]; /* of the last failure */
 

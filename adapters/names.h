@@ -7,14 +7,14 @@
 #include <stddef.h>
 
 /* X(enum, code, sentence) */
-#define NAME_VERDICTS(X)                                                                          \
-	X(NAME_OK, "NAME-OK", "accepted")                                                         \
-	X(NAME_EMPTY, "NAME-EMPTY", "the name is empty")                                          \
-	X(NAME_LONG, "NAME-LONG", "the name is longer than 255 bytes")                            \
-	X(NAME_CONTROL, "NAME-CONTROL", "the name holds a control character")                     \
-	X(NAME_SLASH, "NAME-SLASH", "the name holds a slash")                                     \
-	X(NAME_DOTS, "NAME-DOTS", "the name is . or ..")                                          \
-	X(NAME_ENCODING, "NAME-ENCODING", "the name is not valid UTF-8")                          \
+#define NAME_VERDICTS(X)                                                      \
+	X(NAME_OK, "NAME-OK", "accepted")                                     \
+	X(NAME_EMPTY, "NAME-EMPTY", "the name is empty")                      \
+	X(NAME_LONG, "NAME-LONG", "the name is longer than 255 bytes")        \
+	X(NAME_CONTROL, "NAME-CONTROL", "the name holds a control character") \
+	X(NAME_SLASH, "NAME-SLASH", "the name holds a slash")                 \
+	X(NAME_DOTS, "NAME-DOTS", "the name is . or ..")                      \
+	X(NAME_ENCODING, "NAME-ENCODING", "the name is not valid UTF-8")      \
 	X(NAME_OURS, "NAME-OURS", "the name is one of ferryd's own temporary names")
 
 enum name_verdict {
@@ -37,6 +37,6 @@ bool name_path_is_safe(const char *path);
  * stays within 255 bytes. Derived from job and destination: a retry meets its own leftovers.
  */
 #define NAME_TEMP_SUFFIX ".ferryd-part"
-#define NAME_CLAIM_DIR	 ".ferryd-claim"
+#define NAME_CLAIM_DIR   ".ferryd-claim"
 void name_temp(const char *final_name, long long job, int dest, char out[256]);
 bool name_is_ours(const char *name, size_t bytes);

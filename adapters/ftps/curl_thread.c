@@ -191,6 +191,9 @@ static int on_close(void *arg, curl_socket_t fd)
 	struct curl_loop *l = arg;
 	size_t i = 0;
 
+	/* the end of the data: what is left is the confirmation */
+	if (!curl_is_cut(l) && atomic_load(&l->step) == STEP_DATA)
+		curl_expect(l, STEP_FINAL);
 	pthread_mutex_lock(&l->lock);
 	while (i < l->socket_count && l->sockets[i].fd != fd)
 		i++;

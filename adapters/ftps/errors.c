@@ -1,23 +1,11 @@
 #include "adapters/ftps/errors.h"
 
-#include <openssl/x509_vfy.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
+#include "adapters/ftps/report.h"
 #include "daemon/base/escape.h"
-
-enum { SHOWN_ROOM = 240 };
-
-/* "read /a/b: " or "log in: "; then the sentence and, in brackets, the server's last words. */
-struct report {
-	const struct ftp_session *s;
-	const struct curl_job *job;
-	const struct ftps_context *about;
-	const struct dialogue *d;
-	const struct exchange *last;
-	struct err *e;
-};
 
 static bool holds(const char *text, const char *word)
 {
@@ -26,13 +14,13 @@ static bool holds(const char *text, const char *word)
 
 static const char *server_words(const struct dialogue *d, char *out)
 {
-	return d->words[0] ? escape(d->words, strlen(d->words), out, SHOWN_ROOM)
+	return d->words[0] ? escape(d->words, strlen(d->words), out, REPORT_ROOM)
 	                   : "it has said nothing";
 }
 
-static int report(const struct report *r, struct ftps_meaning m, int native, const char *sentence)
+int ftps_report(const struct report *r, struct ftps_meaning m, int native, const char *sentence)
 {
-	char path[SHOWN_ROOM], words[SHOWN_ROOM];
+	char path[REPORT_ROOM], words[REPORT_ROOM];
 
 	escape(r->about->path ? r->about->path : "", r->about->path ? strlen(r->about->path) : 0,
 	       path, sizeof(path));
@@ -105,7 +93,7 @@ static int data_refused(const struct report *r, int code)
 	if (code == 522 || holds(d->words, "reuse") ||
 	    (code == 425 && r->s->endpoint->protocol == PROTOCOL_FTPS &&
 	     holds(d->words, "not permitted")))
-		return report(
+		return ftps_report(
 		        r,
 		        (struct ftps_meaning){ERR_NETWORK, "TLS-SESSION-REUSE",
 		                              "keep tls.session_reuse on and tls.max at "
@@ -114,43 +102,75 @@ static int data_refused(const struct report *r, int code)
 		        "the server refuses the data connection because it does not resume the "
 		        "TLS session of the control connection");
 	if (code == 426)
-		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-LOST", NULL}, code,
-		              "the data connection broke during the transfer");
-	return report(r,
-	              (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-REFUSED",
-	                                    "a firewall may stand in between; in active mode it "
-	                                    "must let the server in"},
-	              code, "the server cannot open the data connection");
+		return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-LOST", NULL},
+		                   code, "the data connection broke during the transfer");
+	return ftps_report(
+	        r,
+	        (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-REFUSED",
+	                              "a firewall may stand in between; in active mode it "
+	                              "must let the server in"},
+	        code, "the server cannot open the data connection");
 }
 
+static bool has_any(const char *words, const char *const *list)
+{
+	for (; *list; list++)
+		if (holds(words, *list))
+			return true;
+	return false;
+}
+
+/* As ProFTPD, Pure-FTPd, vsftpd, FileZilla, Serv-U, IIS and others say it. */
 static bool means_too_many(int code, const char *words)
 {
-	return code == 421 || holds(words, "too many") || holds(words, "maximum") ||
-	       holds(words, "connection limit");
+	static const char *const many[] = {
+	        "too many",          "maximum",        "max clients", "connection limit",
+	        "session limit",     "simultaneous",   "concurrent",  "more than",
+	        "already connected", "already logged", NULL};
+
+	return code == 421 || (code == 530 && has_any(words, many));
+}
+
+struct ftps_meaning ftps_login_meaning(const char *verb, int code, const char *words)
+{
+	static const char *const failures[] = {"attempt",   "failure", "failed",
+	                                       "incorrect", "invalid", NULL};
+	/* "Too many login failures": the next would be one more */
+	bool is_about_us = has_any(words, failures);
+
+	if (!verb[0] && (code != 421 || is_about_us))
+		return (struct ftps_meaning){ERR_BUSY, "FTP-GREETING-REFUSED", NULL};
+	if (!is_about_us && means_too_many(code, words))
+		return (struct ftps_meaning){ERR_BUSY, "FTP-TOO-MANY",
+		                             "lower `connections:` of the endpoint"};
+	if (code == 332)
+		return (struct ftps_meaning){ERR_AUTH, "FTP-ACCOUNT-WANTED",
+		                             "set `account:` of the endpoint"};
+	if (code / 100 == 4 && !is_about_us)
+		return (struct ftps_meaning){ERR_BUSY, "FTP-BUSY", NULL};
+	return (struct ftps_meaning){ERR_AUTH, "FTP-LOGIN-REFUSED",
+	                             strcmp(verb, "ACCT") == 0
+	                                     ? "check `account:` with the partner"
+	                                     : "check `user:` and the password with the partner"};
 }
 
 static int login_refused(const struct report *r, int code)
 {
-	if (r->last->verb[0] == '\0' && code != 421)
-		return report(r, (struct ftps_meaning){ERR_BUSY, "FTP-GREETING-REFUSED", NULL},
-		              code, "the server turns us away before the login");
-	if (means_too_many(code, r->d->words))
-		return report(r,
-		              (struct ftps_meaning){ERR_BUSY, "FTP-TOO-MANY",
-		                                    "lower `connections:` of the endpoint"},
-		              code, "the server allows no further connection now");
-	if (code == 332)
-		return report(r,
-		              (struct ftps_meaning){ERR_AUTH, "FTP-ACCOUNT-WANTED",
-		                                    "set `account:` of the endpoint"},
-		              code, "the server asks for an account");
-	if (code / 100 == 4)
-		return report(r, (struct ftps_meaning){ERR_BUSY, "FTP-BUSY", NULL}, code,
-		              "the server does not take the login now");
-	return report(r,
-	              (struct ftps_meaning){ERR_AUTH, "FTP-LOGIN-REFUSED",
-	                                    "check `user:` and the password with the partner"},
-	              code, "the server refuses the login");
+	static const struct {
+		const char *code, *sentence;
+	} said[] = {
+	        {"FTP-GREETING-REFUSED", "the server turns us away before the login"},
+	        {"FTP-TOO-MANY", "the server allows no further connection now"},
+	        {"FTP-ACCOUNT-WANTED", "the server asks for an account"},
+	        {"FTP-BUSY", "the server does not take the login now"},
+	        {"FTP-LOGIN-REFUSED", "the server refuses the login"},
+	};
+	struct ftps_meaning m = ftps_login_meaning(r->last->verb, code, r->d->words);
+	size_t i = 0;
+
+	while (strcmp(said[i].code, m.code) != 0)
+		i++;
+	return ftps_report(r, m, code, said[i].sentence);
 }
 
 static bool is_verb(const struct exchange *x, const char *verb)
@@ -163,23 +183,24 @@ static int refused(const struct report *r)
 	int code = r->last->code;
 
 	if (is_verb(r->last, "AUTH"))
-		return report(r,
-		              (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED",
-		                                    "nothing was sent in clear text; the partner "
-		                                    "must allow TLS, or the port wants "
-		                                    "tls.mode: implicit"},
-		              code, "the server refuses to encrypt (AUTH TLS)");
+		return ftps_report(
+		        r,
+		        (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED",
+		                              "nothing was sent in clear text; the partner "
+		                              "must allow TLS, or the port wants "
+		                              "tls.mode: implicit"},
+		        code, "the server refuses to encrypt (AUTH TLS)");
 	if (is_verb(r->last, "PROT") || is_verb(r->last, "PBSZ"))
-		return report(r,
-		              (struct ftps_meaning){ERR_TRUST, "TLS-PROT-REFUSED",
-		                                    "the partner must allow PROT P"},
-		              code, "the server refuses to encrypt the data connection");
+		return ftps_report(r,
+		                   (struct ftps_meaning){ERR_TRUST, "TLS-PROT-REFUSED",
+		                                         "the partner must allow PROT P"},
+		                   code, "the server refuses to encrypt the data connection");
 	if (!r->last->verb[0] || is_verb(r->last, "USER") || is_verb(r->last, "PASS") ||
 	    is_verb(r->last, "ACCT"))
 		return login_refused(r, code);
 	if (code == 425 || code == 426 || code == 522)
 		return data_refused(r, code);
-	return report(r, ftps_reply_meaning(code, r->d->words), code, "the server refuses");
+	return ftps_report(r, ftps_reply_meaning(code, r->d->words), code, "the server refuses");
 }
 
 /* ---- a step that did not come -------------------------------------------------------------- */
@@ -212,38 +233,40 @@ static int too_late(const struct report *r)
 #undef STEP_ROW
 	};
 	enum curl_step step = curl_loop_step(r->s->loop);
-	char sentence[512], command[SHOWN_ROOM];
+	char sentence[512], command[REPORT_ROOM];
 
 	escape(r->d->command, strlen(r->d->command), command, sizeof(command));
 	(void)snprintf(sentence, sizeof(sentence),
 	               "timed out after %.1f s (timeouts.%s) waiting for %s%s%s",
 	               (double)r->job->waited_ms / 1000, steps[step].setting, steps[step].words,
 	               command[0] ? ", after " : "", command);
-	return report(r, (struct ftps_meaning){ERR_NETWORK, late[step].code, late[step].cure},
-	              CURLE_OPERATION_TIMEDOUT, sentence);
+	return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, late[step].code, late[step].cure},
+	                   CURLE_OPERATION_TIMEDOUT, sentence);
 }
 
 static int not_ftp(const struct report *r)
 {
-	char said[SHOWN_ROOM], sentence[SHOWN_ROOM + 64];
+	char said[REPORT_ROOM], sentence[REPORT_ROOM + 64];
 	size_t n = buf_len(&r->d->said);
 	const char *text = (const char *)buf_data(&r->d->said);
+	const char *stop = n ? memchr(text, 0x0a, n) : NULL;
 
 	if (n > 4 && memcmp(text, "SSH-", 4) == 0)
-		return report(
+		return ftps_report(
 		        r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-NOT-FTP", "use protocol: sftp"},
 		        0, "this is an SSH server");
-	escape(text, n, said, sizeof(said));
+	escape(text, stop ? (size_t)(stop - text) : n, said, sizeof(said));
 	(void)snprintf(sentence, sizeof(sentence), "this is no FTP server; it begins with \"%s\"",
 	               said);
-	return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-NOT-FTP", "check host and port"},
-	              0, sentence);
+	return ftps_report(
+	        r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-NOT-FTP", "check host and port"}, 0,
+	        sentence);
 }
 
 static int endless_reply(const struct report *r)
 {
-	return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY-FLOOD", NULL},
-	              (int)r->job->rc, "the server's answer does not end");
+	return ftps_report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY-FLOOD", NULL},
+	                   (int)r->job->rc, "the server's answer does not end");
 }
 
 static int was_cut(const struct report *r)
@@ -261,75 +284,6 @@ static int was_cut(const struct report *r)
 	}
 }
 
-/* ---- TLS ----------------------------------------------------------------------------------- */
-
-static struct ftps_meaning certificate_meaning(int error)
-{
-	switch (error) {
-	case X509_V_ERR_CERT_HAS_EXPIRED:
-		return (struct ftps_meaning){ERR_TRUST, "TLS-EXPIRED", "the partner must renew it"};
-	case X509_V_ERR_CERT_NOT_YET_VALID:
-		return (struct ftps_meaning){ERR_TRUST, "TLS-NOT-YET",
-		                             "check the clock of this machine"};
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return (struct ftps_meaning){ERR_TRUST, "TLS-UNKNOWN-CA",
-		                             "ask the partner for the certificate of its authority "
-		                             "and name it in tls.ca"};
-	default:
-		return (struct ftps_meaning){ERR_TRUST, "TLS-CERTIFICATE", NULL};
-	}
-}
-
-static int not_trusted(const struct report *r)
-{
-	const struct tls_evidence *seen = &r->s->tls.evidence;
-	char subject[160], issuer[160], names[160], sentence[640];
-
-	escape(seen->subject, strlen(seen->subject), subject, sizeof(subject));
-	escape(seen->issuer, strlen(seen->issuer), issuer, sizeof(issuer));
-	escape(seen->names, strlen(seen->names), names, sizeof(names));
-	if (seen->error) {
-		(void)snprintf(
-		        sentence, sizeof(sentence),
-		        "the server's certificate is not trusted: %s (%s, issued by %s, valid "
-		        "%s to %s)",
-		        X509_verify_cert_error_string(seen->error), subject, issuer,
-		        seen->not_before, seen->not_after);
-		return report(r, certificate_meaning(seen->error), seen->error, sentence);
-	}
-	(void)snprintf(sentence, sizeof(sentence),
-	               "the server's certificate is for another host than %s: %s (%s)",
-	               r->s->endpoint->host, names[0] ? names : "it has no name", subject);
-	return report(r,
-	              (struct ftps_meaning){ERR_TRUST, "TLS-NAME",
-	                                    "use the name in the certificate as host:"},
-	              (int)r->job->rc, sentence);
-}
-
-static int no_handshake(const struct report *r)
-{
-	char words[SHOWN_ROOM], sentence[SHOWN_ROOM + 80];
-	bool is_plain = holds(r->job->words, "wrong version number") ||
-	                holds(r->job->words, "packet length too long") ||
-	                holds(r->job->words, "record layer failure");
-
-	if (is_plain && r->s->endpoint->tls.mode == TLS_IMPLICIT && !r->d->has_greeting)
-		return report(
-		        r,
-		        (struct ftps_meaning){ERR_TRUST, "TLS-NOT-TLS", "use tls.mode: explicit"},
-		        (int)r->job->rc,
-		        "the server speaks plain text on a port that should "
-		        "speak TLS at once");
-	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
-	(void)snprintf(sentence, sizeof(sentence), "the TLS handshake fails: %s", words);
-	return report(r, (struct ftps_meaning){ERR_NETWORK, "TLS-HANDSHAKE", NULL}, (int)r->job->rc,
-	              sentence);
-}
-
 /* ---- everything else ----------------------------------------------------------------------- */
 
 static bool has_begun_data(const struct report *r)
@@ -341,36 +295,37 @@ static bool has_begun_data(const struct report *r)
 static int not_connected(const struct report *r)
 {
 	if (has_begun_data(r))
-		return report(r,
-		              (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-REFUSED",
-		                                    "the partner must open its passive ports"},
-		              (int)r->job->rc,
-		              "the server's passive port refuses the data connection");
+		return ftps_report(r,
+		                   (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-REFUSED",
+		                                         "the partner must open its passive ports"},
+		                   (int)r->job->rc,
+		                   "the server's passive port refuses the data connection");
 	if (r->d->has_greeting)
-		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
-		              (int)r->job->rc, "the server has closed the idle connection");
-	return report(r,
-	              (struct ftps_meaning){ERR_NETWORK, "NET-REFUSED",
-	                                    "check host and port, and that the server runs"},
-	              (int)r->job->rc, r->job->words[0] ? r->job->words : "cannot connect");
+		return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
+		                   (int)r->job->rc, "the server has closed the idle connection");
+	return ftps_report(r,
+	                   (struct ftps_meaning){ERR_NETWORK, "NET-REFUSED",
+	                                         "check host and port, and that the server runs"},
+	                   (int)r->job->rc, r->job->words[0] ? r->job->words : "cannot connect");
 }
 
 static int lost(const struct report *r)
 {
-	char words[SHOWN_ROOM];
+	char words[REPORT_ROOM];
 
 	if (holds(r->job->words, "too large response")) /* libcurl's own limit, for one line */
 		return endless_reply(r);
 	if (holds(r->job->words, "unexpected eof") && has_begun_data(r))
-		return report(r, (struct ftps_meaning){ERR_NETWORK, "TLS-TRUNCATED", NULL},
-		              (int)r->job->rc,
-		              "the data ended without TLS's end mark: it may have been cut off");
+		return ftps_report(
+		        r, (struct ftps_meaning){ERR_NETWORK, "TLS-TRUNCATED", NULL},
+		        (int)r->job->rc,
+		        "the data ended without TLS's end mark: it may have been cut off");
 	if (!r->job->words[0] || holds(r->job->words, "response reading failed"))
-		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
-		              (int)r->job->rc, "the server has closed the connection");
+		return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
+		                   (int)r->job->rc, "the server has closed the connection");
 	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
-	return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL}, (int)r->job->rc,
-	              words);
+	return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL}, (int)r->job->rc,
+	                   words);
 }
 
 enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, which libcurl 7.88 does not name yet */
@@ -385,36 +340,38 @@ static int by_result(const struct report *r)
 	case CURLE_COULDNT_CONNECT:
 		return not_connected(r);
 	case CURLE_SSL_CONNECT_ERROR:
-		return no_handshake(r);
+		return ftps_no_handshake(r);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-		return not_trusted(r);
+		return ftps_not_trusted(r);
 	case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
-		return report(r,
-		              (struct ftps_meaning){ERR_TRUST, "TLS-PIN",
-		                                    "verify the new key with the partner, then "
-		                                    "change tls.pins"},
-		              (int)r->job->rc,
-		              "the server's public key is not the one in tls.pins");
+		return ftps_report(
+		        r,
+		        (struct ftps_meaning){ERR_TRUST, "TLS-PIN",
+		                              "verify the new key with the partner, then "
+		                              "change tls.pins"},
+		        (int)r->job->rc, "the server's public key is not the one in tls.pins");
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
 	case CURLE_SSL_CACERT_BADFILE:
 		escape(r->job->words, strlen(r->job->words), words, sizeof(words));
 		(void)snprintf(sentence, sizeof(sentence), "our TLS settings cannot be used: %s",
 		               words);
-		return report(r, (struct ftps_meaning){ERR_CONFIG, "TLS-OWN-CERTIFICATE", NULL},
-		              (int)r->job->rc, sentence);
+		return ftps_report(r,
+		                   (struct ftps_meaning){ERR_CONFIG, "TLS-OWN-CERTIFICATE", NULL},
+		                   (int)r->job->rc, sentence);
 	case CURLE_USE_SSL_FAILED:
-		return report(r, (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED", NULL},
-		              (int)r->job->rc, "the server refuses to encrypt");
+		return ftps_report(r, (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED", NULL},
+		                   (int)r->job->rc, "the server refuses to encrypt");
 	case CURLE_FTP_WEIRD_PASV_REPLY:
 	case CURLE_FTP_WEIRD_227_FORMAT:
 	case CURLE_FTP_CANT_GET_HOST:
-		return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-PASV-REPLY", NULL},
-		              (int)r->job->rc, "the answer to EPSV or PASV names no usable port");
+		return ftps_report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-PASV-REPLY", NULL},
+		                   (int)r->job->rc,
+		                   "the answer to EPSV or PASV names no usable port");
 	case CURLE_WEIRD_SERVER_REPLY:
-		return report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY", NULL},
-		              (int)r->job->rc, "the server's answer is not one of FTP");
+		return ftps_report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY", NULL},
+		                   (int)r->job->rc, "the server's answer is not one of FTP");
 	case CURLE_RECV_ERROR:
 	case CURLE_SEND_ERROR:
 	case CURLE_GOT_NOTHING:
@@ -424,8 +381,8 @@ static int by_result(const struct report *r)
 		escape(r->job->words, strlen(r->job->words), words, sizeof(words));
 		(void)snprintf(sentence, sizeof(sentence), "%s (libcurl %d)",
 		               words[0] ? words : curl_easy_strerror(r->job->rc), (int)r->job->rc);
-		return report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-FAILED", NULL},
-		              (int)r->job->rc, sentence);
+		return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-FAILED", NULL},
+		                   (int)r->job->rc, sentence);
 	}
 }
 

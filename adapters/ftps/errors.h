@@ -12,7 +12,7 @@
  *	NET-TIMEOUT NET-REFUSED			no connection
  *	FTP-NOT-FTP FTP-GREETING-TIMEOUT FTP-GREETING-REFUSED	what answers is not what we want
  *	TLS-REFUSED TLS-PROT-REFUSED		the server will not encrypt; never falls back
- *	TLS-NOT-TLS TLS-HANDSHAKE TLS-TIMEOUT	no handshake
+ *	TLS-NOT-TLS TLS-ALERT TLS-HANDSHAKE TLS-TIMEOUT		no handshake
  *	TLS-EXPIRED TLS-NOT-YET TLS-UNKNOWN-CA TLS-NAME TLS-PIN TLS-CERTIFICATE	whom we do not trust
  *	TLS-OWN-CERTIFICATE			ours cannot be used
  *	FTP-LOGIN-REFUSED FTP-ACCOUNT-WANTED FTP-LOGIN-TIMEOUT
@@ -39,3 +39,5 @@ struct ftps_meaning {
 	const char *code, *cure;
 };
 struct ftps_meaning ftps_reply_meaning(int code, const char *words);
+/* The same for the answer to `verb` of a login ("USER", "PASS", "ACCT"; "": the greeting). */
+struct ftps_meaning ftps_login_meaning(const char *verb, int code, const char *words);

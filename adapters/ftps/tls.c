@@ -44,7 +44,7 @@ static char *join_pins(const struct tls_settings *s)
 
 int tls_prepare(struct tls *t, const struct tls_settings *settings, struct err *e)
 {
-	*t = (struct tls){.settings = settings};
+	*t = (struct tls){.settings = settings, .evidence.alert = -1};
 	if (find_ca(t, e) < 0)
 		return e->kind;
 	if (settings->passphrase.kind != SECRET_NONE) {
@@ -123,8 +123,30 @@ static void on_info(const SSL *ssl, int where, int value)
 {
 	struct tls_evidence *seen = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 
-	if (where == SSL_CB_READ_ALERT && (value & 0xFF) == SSL_AD_CLOSE_NOTIFY)
+	if (where != SSL_CB_READ_ALERT)
+		return;
+	if ((value & 0xFF) == SSL_AD_CLOSE_NOTIFY)
 		seen->ends++;
+	else if (value >> 8 == SSL3_AL_FATAL)
+		seen->alert = value & 0xFF;
+}
+
+/* A record's first five bytes, as they came, before OpenSSL judges them. */
+static void on_message(int is_ours, int version, int type, const void *data, size_t n, SSL *ssl,
+                       void *arg)
+{
+	struct tls_evidence *seen = arg;
+	const unsigned char *p = data;
+	size_t text = 0;
+
+	(void)version;
+	(void)ssl;
+	if (is_ours || type != SSL3_RT_HEADER || n < 5)
+		return;
+	while (text < 5 && p[text] >= 0x20 && p[text] < 0x7F)
+		text++;
+	if (text == 5)
+		memcpy(seen->first, p, 5);
 }
 
 static CURLcode on_context(CURL *easy, void *context, void *arg)
@@ -134,6 +156,8 @@ static CURLcode on_context(CURL *easy, void *context, void *arg)
 	(void)easy;
 	SSL_CTX_set_app_data(ctx, arg);
 	SSL_CTX_set_info_callback(ctx, on_info);
+	SSL_CTX_set_msg_callback(ctx, on_message); /* libcurl's only prints */
+	SSL_CTX_set_msg_callback_arg(ctx, arg);
 	SSL_CTX_set_verify(ctx, SSL_CTX_get_verify_mode(ctx), on_verify);
 	return CURLE_OK;
 }

@@ -34,6 +34,9 @@ struct tls_evidence {
 	char not_before[TLS_DATE_ROOM], not_after[TLS_DATE_ROOM];
 	char names[TLS_NAME_ROOM]; /* host names and addresses of the server's own */
 	unsigned ends;             /* close_notify alerts received, over all connections */
+	int alert;     /* the last fatal one the server sent (RFC 5246 §7.2); -1: none */
+	char first[6]; /* what the server sent where a TLS record should begin, if it
+	                            * was text ("220 r") */
 };
 
 struct tls {

@@ -41,6 +41,7 @@ MODES = {
     "cut_426": "60,000 of 100,000 bytes, then 426",
     "long_data": "more than was listed",
     "stall_data": "60,000 bytes, then nothing",
+    "stall_stor": "takes a data connection and reads nothing from it",
     "retr_550": "refuses RETR after the data connection is open",
     "stor_552": "disk full after the data",
     "list_unknown": "a listing nobody understands",
@@ -299,9 +300,13 @@ class Session:
     def on_stor(self, _):
         self.say("150 give it to me")
         connection = self.accept()
+        if self.mode == "stall_stor":
+            self.hold()
         while connection.recv(65536):
             pass
         self.end(connection)
+        if self.mode == "never_226":
+            self.hold()
         self.say("552 Disk full" if self.mode == "stor_552" else "226 done")
 
 
