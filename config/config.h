@@ -75,7 +75,6 @@ struct tls_settings { /* PROTOCOL_FTPS; peer and host name are always verified *
 
 enum ftp_data_mode { FTP_PASSIVE, FTP_ACTIVE };
 enum ftp_pasv_address { FTP_PASV_IGNORE, FTP_PASV_TRUST };
-enum ftp_charset { FTP_UTF_8, FTP_LATIN_1 };
 enum ftp_list_by { FTP_LIST_BY_ANY, FTP_LIST_BY_MLSD, FTP_LIST_BY_LIST };
 
 struct ftp_data {
@@ -90,10 +89,12 @@ struct ftp_commands { /* no control characters, sent as they are */
 	size_t after_login_count, before_put_count, after_put_count;
 };
 
+/* How a server writes file names. */
+enum charset { CHARSET_UTF_8, CHARSET_LATIN_1 };
+
 struct ftp_settings {              /* PROTOCOL_FTPS and PROTOCOL_FTP */
 	struct secret_ref account; /* ACCT, SECRET_NONE: not sent */
 	struct ftp_data data;
-	enum ftp_charset charset; /* of names at the server */
 	enum ftp_list_by list;
 	struct ftp_commands commands;
 };
@@ -114,6 +115,7 @@ struct endpoint_config {
 	size_t known_hosts_count;
 	const char *const *pins; /* "SHA256:base64" without '=' */
 	size_t pin_count;
+	enum charset charset;
 	struct ftp_settings ftp;
 	struct tls_settings tls;
 	int connections;       /* 1..64, at most so many at once */

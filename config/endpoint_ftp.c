@@ -122,7 +122,7 @@ static bool is_protocol_known(const struct endpoint_form *f)
 
 static void refuse_foreign_keys(struct loader *l, const struct endpoint_form *f)
 {
-	static const char *const ftp_keys[] = {"account", "data", "charset", "list", "commands"};
+	static const char *const ftp_keys[] = {"account", "data", "list", "commands"};
 	enum protocol p = f->out.protocol;
 
 	if (p == PROTOCOL_FTPS)

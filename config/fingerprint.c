@@ -78,7 +78,6 @@ static void add_ftp(struct text *t, const struct ftp_settings *s)
 	add_text(t, s->data.address);
 	add_number(t, s->data.first_port);
 	add_number(t, s->data.last_port);
-	add_number(t, s->charset);
 	add_number(t, s->list);
 	add_texts(t, c->after_login, c->after_login_count);
 	add_texts(t, c->before_put, c->before_put_count);
@@ -99,6 +98,7 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->host_key_check);
 	add_texts(t, e->known_hosts, e->known_hosts_count);
 	add_texts(t, e->pins, e->pin_count);
+	add_number(t, e->charset);
 	add_ftp(t, &e->ftp);
 	add_tls(t, &e->tls);
 	add_number(t, e->connections);

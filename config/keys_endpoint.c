@@ -114,6 +114,13 @@ static const struct word words_check[] = {
         {0},
 };
 
+static const struct word words_charset[] = {
+        {"utf-8", CHARSET_UTF_8,
+         "names go as they are; an FTP server is asked for UTF-8 where it offers it", NULL},
+        {"latin-1", CHARSET_LATIN_1, "ISO 8859-1, of older servers", NULL},
+        {0},
+};
+
 static const char *check_user(const char *user)
 {
 	return strchr(user, '@') == user ? "a user name does not begin with \"@\"" : NULL;
@@ -194,8 +201,9 @@ static const struct key endpoint_keys[] = {
                 "password (ACCT)."},
         {"data", KEY_SECTION, .table = &keys_ftp_data,
          .doc = "With ftps and ftp: how connections for files and listings are opened."},
-        {"charset", KEY_WORD, OUT(ftp.charset), .fallback = "utf-8", .words = words_ftp_charset,
-         .doc = "With ftps and ftp: how the server writes file names."},
+        {"charset", KEY_WORD, OUT(charset), .fallback = "utf-8", .words = words_charset,
+         .doc = "How the server writes file names. Names of this machine are bytes, UTF-8 where "
+                "they are converted."},
         {"list", KEY_WORD, OUT(ftp.list), .fallback = "auto", .words = words_ftp_list,
          .doc = "With ftps and ftp: by which command directories are listed."},
         {"commands", KEY_SECTION, .table = &keys_ftp_commands,

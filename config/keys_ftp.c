@@ -116,12 +116,6 @@ const struct table keys_ftp_data = {
 
 /* ---- names, listings, extra commands ------------------------------------------------------- */
 
-const struct word words_ftp_charset[] = {
-        {"utf-8", FTP_UTF_8, "the server is asked for UTF-8 where it offers it", NULL},
-        {"latin-1", FTP_LATIN_1, "ISO 8859-1, of older servers", NULL},
-        {0},
-};
-
 const struct word words_ftp_list[] = {
         {"auto", FTP_LIST_BY_ANY, "MLSD if the server says that it knows it, else LIST", NULL},
         {"mlsd", FTP_LIST_BY_MLSD, "exact times in UTC, exact types", NULL},

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "adapters/charset.h"
 #include "adapters/ftps/files.h"
 #include "adapters/ftps/path.h"
 #include "daemon/base/clock.h"
@@ -85,7 +86,7 @@ static int on_entry(const struct entry *entry, void *arg, struct err *e)
 		return r;
 	if (ftp_listing_precision_ms(l->parser) > 0)
 		l->session->list_precision_ms = ftp_listing_precision_ms(l->parser);
-	name = ftp_path_name(l->session, entry->name, &mine.name_bytes);
+	name = charset_decode(l->session->endpoint->charset, entry->name, &mine.name_bytes);
 	mine.name = name;
 	if (wants_zone(l->session)) {
 		hold(l, &mine, name);

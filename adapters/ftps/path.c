@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "adapters/charset.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -20,52 +21,6 @@ static int check(const char *path, struct err *e)
 			               "its own: %s",
 			               escape_name(path, &tmp));
 	return 0;
-}
-
-/* ---- character sets ------------------------------------------------------------------------ */
-
-/* U+0080..U+00FF are two bytes in UTF-8, C2 or C3 first. */
-static char *to_latin_1(const char *path, struct err *e)
-{
-	char *out = mem_new(strlen(path) + 1), *to = out;
-	struct escaped tmp;
-
-	for (const unsigned char *p = (const unsigned char *)path; *p; p++) {
-		if (*p < 0x80) {
-			*to++ = (char)*p;
-		} else if ((*p == 0xC2 || *p == 0xC3) && (p[1] & 0xC0) == 0x80) {
-			*to++ = (char)((*p << 6 | (p[1] & 0x3F)) & 0xFF);
-			p++;
-		} else {
-			free(out);
-			(void)err_set(e, ERR_POLICY, "FTP-PATH-CHARSET", *p,
-			              "the server's names are Latin-1 (charset:), which has no "
-			              "place for %s",
-			              escape_name(path, &tmp));
-			return NULL;
-		}
-	}
-	return out;
-}
-
-char *ftp_path_name(const struct ftp_session *s, const char *name, size_t *n)
-{
-	char *out, *to;
-
-	if (s->endpoint->ftp.charset != FTP_LATIN_1)
-		return mem_dup_bytes(name, *n);
-	to = out = mem_new(*n * 2 + 1);
-	for (size_t i = 0; i < *n; i++) {
-		unsigned char c = (unsigned char)name[i];
-
-		if (c >= 0x80) {
-			*to++ = (char)(0xC0 | c >> 6);
-			c = 0x80 | (c & 0x3F);
-		}
-		*to++ = (char)c;
-	}
-	*n = (size_t)(to - out);
-	return out;
 }
 
 /* ---- parts --------------------------------------------------------------------------------- */
@@ -96,13 +51,10 @@ char *ftp_path(const struct ftp_session *s, const char *path, struct err *e)
 
 	if (check(path, e) < 0)
 		return NULL;
-	if (s->endpoint->ftp.charset == FTP_LATIN_1) {
-		converted = to_latin_1(path, e);
-		if (!converted)
-			return NULL;
-		path = converted;
-	}
-	there = absolute(s, path);
+	converted = charset_encode(s->endpoint->charset, path, e);
+	if (!converted)
+		return NULL;
+	there = absolute(s, converted);
 	strip_slashes(there);
 	return there;
 }

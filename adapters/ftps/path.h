@@ -7,7 +7,7 @@
  *
  * A control character in a path would end the command and begin another one: refused, ERR_POLICY
  * "FTP-PATH-CONTROL", before anything is built. At a server whose names are Latin-1, UTF-8 is
- * converted; a character that has no place there is ERR_POLICY "FTP-PATH-CHARSET".
+ * converted; a character that has no place there is ERR_POLICY "NAME-CHARSET".
  */
 #pragma once
 #include <stddef.h>
@@ -26,6 +26,3 @@ char *ftp_path_url(const struct ftp_session *s, const char *there, enum path_kin
 char *ftp_path_parent(const char *there);
 /* Its last component, within it. */
 const char *ftp_path_base(const char *there);
-
-/* A name the server listed, in UTF-8; free() it. *n is its length, before and after. */
-char *ftp_path_name(const struct ftp_session *s, const char *name, size_t *n);

@@ -325,7 +325,7 @@ static int greet(struct ftp_session *s, struct err *e)
 	size_t n = 0;
 	int r = 0;
 
-	if (s->features.utf8 && s->endpoint->ftp.charset == FTP_UTF_8)
+	if (s->features.utf8 && s->endpoint->charset == CHARSET_UTF_8)
 		all[n++] = "*OPTS UTF8 ON"; /* some have it always on and refuse */
 	for (size_t i = 0; i < own->after_login_count; i++)
 		all[n++] = own->after_login[i];

@@ -3,6 +3,7 @@
  */
 #include "adapters/adapter.h"
 
+#include "adapters/charset.h"
 #include "adapters/sftp/abilities.h"
 #include "adapters/sftp/client.h"
 #include "adapters/sftp/files.h"
@@ -19,6 +20,7 @@ struct connection {
 	struct sftp_client *siblings[SFTP_SIBLINGS]; /* opened by large uploads, kept */
 	struct sftp_settings sibling_settings;
 	bool is_opening, is_refused;
+	enum charset charset; /* of names at the server */
 	struct capabilities capabilities;
 };
 
@@ -84,6 +86,7 @@ static int connect_endpoint(const struct endpoint_config *endpoint, struct trace
 	struct connection *c = mem_new_of(struct connection);
 	int r = session_open(endpoint, trace, &c->session, e);
 
+	c->charset = endpoint->charset;
 	if (r == 0)
 		r = start_client(c, endpoint, trace, e);
 	if (r < 0) {
@@ -138,42 +141,76 @@ static int ping(struct connection *c, struct err *e)
 	return sftp_ping(c->client, e);
 }
 
+/* ---- names: in the server's character set on the wire, in ours above ----------------------- */
+
+struct listing {
+	enum charset charset;
+	list_fn *each;
+	void *arg;
+};
+
+static int on_entry(const struct entry *entry, void *arg, struct err *e)
+{
+	struct listing *l = arg;
+	struct entry mine = *entry;
+	_cleanup_free_ char *name = charset_decode(l->charset, entry->name, &mine.name_bytes);
+
+	mine.name = name;
+	return l->each(&mine, l->arg, e);
+}
+
 static int list(struct connection *c, const char *path, const struct list_limits *limits,
                 list_fn *each, void *arg, struct err *e)
 {
-	return sftp_list(c->client, path, limits, each, arg, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+	struct listing l = {c->charset, each, arg};
+
+	return there ? sftp_list(c->client, there, limits, on_entry, &l, e) : e->kind;
 }
 
 static int stat_path(struct connection *c, const char *path, struct entry *out, struct err *e)
 {
-	return sftp_stat(c->client, path, out, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+
+	return there ? sftp_stat(c->client, there, out, e) : e->kind;
 }
 
 static int get(struct connection *c, const char *path, const struct get_options *o, struct err *e)
 {
-	return sftp_get(c->client, path, o, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+
+	return there ? sftp_get(c->client, there, o, e) : e->kind;
 }
 
 static int put(struct connection *c, const char *path, const struct put_options *o,
                enum verification *level, struct err *e)
 {
-	return sftp_put(c->client, path, o, level, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+
+	return there ? sftp_put(c->client, there, o, level, e) : e->kind;
 }
 
 static int rename_path(struct connection *c, const char *from, const char *to,
                        enum rename_mode mode, struct err *e)
 {
-	return sftp_rename(c->client, from, to, mode, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, from, e);
+	_cleanup_free_ char *target = there ? charset_encode(c->charset, to, e) : NULL;
+
+	return target ? sftp_rename(c->client, there, target, mode, e) : e->kind;
 }
 
 static int remove_path(struct connection *c, const char *path, struct err *e)
 {
-	return sftp_remove(c->client, path, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+
+	return there ? sftp_remove(c->client, there, e) : e->kind;
 }
 
 static int mkdir_path(struct connection *c, const char *path, struct err *e)
 {
-	return sftp_mkdir(c->client, path, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+
+	return there ? sftp_mkdir(c->client, there, e) : e->kind;
 }
 
 const struct adapter adapter_sftp = {

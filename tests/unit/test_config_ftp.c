@@ -113,7 +113,7 @@ static void test_config__has_safe_defaults_for_ftps(void **state)
 	assert_int_equal(e->ftp.data.mode, FTP_PASSIVE);
 	assert_int_equal(e->ftp.data.pasv_address, FTP_PASV_IGNORE);
 	assert_int_equal(e->ftp.data.first_port, 0);
-	assert_int_equal(e->ftp.charset, FTP_UTF_8);
+	assert_int_equal(e->charset, CHARSET_UTF_8);
 	assert_int_equal(e->ftp.list, FTP_LIST_BY_ANY);
 	assert_int_equal(e->ftp.commands.after_login_count, 0);
 	assert_int_equal(e->known_hosts_count, 0);
@@ -159,7 +159,7 @@ static void test_config__reads_ftp(void **state)
 	assert_string_equal(f->data.address, "192.0.2.1");
 	assert_int_equal(f->data.first_port, 40000);
 	assert_int_equal(f->data.last_port, 40100);
-	assert_int_equal(f->charset, FTP_LATIN_1);
+	assert_int_equal(config_endpoint(c, "a")->charset, CHARSET_LATIN_1);
 	assert_int_equal(f->list, FTP_LIST_BY_MLSD);
 	assert_string_equal(f->account.argv[1], "b");
 	assert_int_equal(f->commands.after_login_count, 2);
@@ -242,8 +242,6 @@ static const struct mistake foreign[] = {
          "f:7:5: endpoints.a.data: is for protocol: ftps and ftp; sftp has no use for it"},
         {SFTP("account: {env: X}"),
          "f:7:5: endpoints.a.account: is for protocol: ftps and ftp; sftp has no use for it"},
-        {SFTP("charset: latin-1"),
-         "f:7:5: endpoints.a.charset: is for protocol: ftps and ftp; sftp has no use for it"},
         {SFTP("list: mlsd"),
          "f:7:5: endpoints.a.list: is for protocol: ftps and ftp; sftp has no use for it"},
         {SFTP("commands: {after_login: NOOP}"),

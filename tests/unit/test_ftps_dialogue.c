@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/charset.h"
 #include "adapters/ftps/dialogue.h"
 #include "adapters/ftps/path.h"
 
@@ -140,9 +141,9 @@ static void test_path__is_absolute_where_that_can_be_known(void **state)
 	check_path(NULL, ".", "");
 }
 
-static void check_refused(enum ftp_charset charset, const char *path, const char *code)
+static void check_refused(enum charset charset, const char *path, const char *code)
 {
-	struct endpoint_config endpoint = {.name = "p", .ftp = {.charset = charset}};
+	struct endpoint_config endpoint = {.name = "p", .charset = charset};
 	struct ftp_session s = {.endpoint = &endpoint};
 	struct err e;
 
@@ -154,16 +155,16 @@ static void check_refused(enum ftp_charset charset, const char *path, const char
 static void test_path__lets_no_command_through(void **state)
 {
 	(void)state;
-	check_refused(FTP_UTF_8, "a\r\nDELE b", "FTP-PATH-CONTROL");
-	check_refused(FTP_UTF_8, "a\nb", "FTP-PATH-CONTROL");
-	check_refused(FTP_UTF_8, "a\x7f", "FTP-PATH-CONTROL");
-	check_refused(FTP_LATIN_1, "\xe6\x97\xa5", "FTP-PATH-CHARSET");
-	check_refused(FTP_LATIN_1, "\xc2", "FTP-PATH-CHARSET");
+	check_refused(CHARSET_UTF_8, "a\r\nDELE b", "FTP-PATH-CONTROL");
+	check_refused(CHARSET_UTF_8, "a\nb", "FTP-PATH-CONTROL");
+	check_refused(CHARSET_UTF_8, "a\x7f", "FTP-PATH-CONTROL");
+	check_refused(CHARSET_LATIN_1, "\xe6\x97\xa5", "NAME-CHARSET");
+	check_refused(CHARSET_LATIN_1, "\xc2", "NAME-CHARSET");
 }
 
 static void test_path__latin_1_both_ways(void **state)
 {
-	struct endpoint_config endpoint = {.name = "p", .ftp = {.charset = FTP_LATIN_1}};
+	struct endpoint_config endpoint = {.name = "p", .charset = CHARSET_LATIN_1};
 	struct ftp_session s = {.endpoint = &endpoint, .entry = (char *)(uintptr_t) "/"};
 	struct err e;
 	char *there = ftp_path(&s,
@@ -176,7 +177,7 @@ static void test_path__latin_1_both_ways(void **state)
 	(void)state;
 	assert_string_equal(there, "/Gr\xfc\xdf"
 	                           "e");
-	back = ftp_path_name(&s, there + 1, &n);
+	back = charset_decode(CHARSET_LATIN_1, there + 1, &n);
 	assert_string_equal(back, "Gr\xc3\xbc\xc3\x9f"
 	                          "e");
 	assert_int_equal(n, strlen(back));
