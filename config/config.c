@@ -8,6 +8,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "config/explain.h"
 #include "config/include.h"
 #include "config/load.h"
 #include "daemon/base/clock.h"
@@ -133,6 +134,8 @@ static struct config *load(struct loader *l, const char *file, read_fn *read, co
 	errors = l->problems->errors;
 	if (!errors)
 		publish(l, &s->config, file);
+	if (!errors && l->explain)
+		explain_endpoint(l, l->explain);
 	problems_write(l->problems, r);
 	problems_release(l->problems);
 	free(l->locals);
@@ -154,6 +157,17 @@ struct config *config_load(const char *file, const struct config_judges *judges,
 {
 	struct problems problems = {0};
 	struct loader l = {.judges = judges, .disk = DISK_CHECK, .problems = &problems};
+
+	return load(&l, file, read_files, file, r);
+}
+
+struct config *config_explain(const char *file, const struct config_judges *judges,
+                              struct config_report *r, const char *endpoint, struct buf *out)
+{
+	struct problems problems = {0};
+	struct explanation x = {.endpoint = endpoint, .out = out};
+	struct loader l = {
+	        .judges = judges, .disk = DISK_CHECK, .problems = &problems, .explain = &x};
 
 	return load(&l, file, read_files, file, r);
 }

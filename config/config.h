@@ -242,6 +242,10 @@ struct config_judges {
  * Blocking: off the loop. */
 struct config *config_load(const char *file, const struct config_judges *judges,
                            struct config_report *r);
+/* As config_load(); besides, every setting of an endpoint with the file and line it comes from goes
+ * into `out`, aligned lines; nothing when there is no endpoint of that name. */
+struct config *config_explain(const char *file, const struct config_judges *judges,
+                              struct config_report *r, const char *endpoint, struct buf *out);
 struct config *config_ref(const struct config *c);
 void config_unref(const struct config *c);
 

@@ -97,13 +97,36 @@ const char *ftp_check_command(const char *command)
 
 /* ---- keys that belong to another protocol -------------------------------------------------- */
 
-static void refuse_key(struct loader *l, const struct endpoint_form *f, const char *key,
-                       const char *why)
-{
-	const struct node *n = node_get(f->head.node, key);
+#define FOR_SFTP "is for protocol: sftp; "
+#define FOR_FTP  "is for protocol: ftps and ftp; sftp has no use for it"
+#define NO_SSH   FOR_SFTP "ssh's settings are of no use to ftps and ftp"
 
-	if (n)
-		node_key_error(l->problems, n, "%s", why);
+/* Why the protocols other than local do not take a key; NULL: they do. */
+static const struct {
+	const char *key, *sftp, *ftps, *ftp;
+} foreign[] = {
+        {"host_key", NULL, FOR_SFTP "an ftps server proves itself by its certificate: see tls",
+         FOR_SFTP "an ftp server cannot prove who it is"},
+        {"ssh_config", NULL, NO_SSH, NO_SSH},
+        {"ssh_host", NULL, NO_SSH, NO_SSH},
+        {"tls", "is for protocol: ftps; sftp has TLS nowhere: see host_key", NULL,
+         "is for protocol: ftps; if the partner's server knows TLS, use that"},
+        {"account", FOR_FTP, NULL, NULL},
+        {"data", FOR_FTP, NULL, NULL},
+        {"list", FOR_FTP, NULL, NULL},
+        {"commands", FOR_FTP, NULL, NULL},
+};
+
+const char *endpoint_refuses_key(enum protocol protocol, const char *key)
+{
+	if (protocol == PROTOCOL_LOCAL)
+		return strcmp(key, "trace") == 0 ? NULL : "is for a partner's server";
+	for (size_t i = 0; i < sizeof(foreign) / sizeof(*foreign); i++)
+		if (strcmp(foreign[i].key, key) == 0)
+			return protocol == PROTOCOL_SFTP   ? foreign[i].sftp
+			       : protocol == PROTOCOL_FTPS ? foreign[i].ftps
+			                                   : foreign[i].ftp;
+	return NULL;
 }
 
 /* The protocol was understood: a wrong word must not make all other keys wrong. */
@@ -122,25 +145,15 @@ static bool is_protocol_known(const struct endpoint_form *f)
 
 static void refuse_foreign_keys(struct loader *l, const struct endpoint_form *f)
 {
-	static const char *const ftp_keys[] = {"account", "data", "list", "commands"};
-	enum protocol p = f->out.protocol;
+	const struct node *map = f->head.node;
 
-	if (p == PROTOCOL_FTPS)
-		refuse_key(l, f, "host_key",
-		           "is for protocol: sftp; an ftps server proves itself by its "
-		           "certificate: see tls");
-	else if (p == PROTOCOL_FTP)
-		refuse_key(l, f, "host_key",
-		           "is for protocol: sftp; an ftp server cannot prove who it is");
-	if (p == PROTOCOL_SFTP)
-		refuse_key(l, f, "tls",
-		           "is for protocol: ftps; sftp has TLS nowhere: see host_key");
-	else if (p == PROTOCOL_FTP)
-		refuse_key(l, f, "tls",
-		           "is for protocol: ftps; if the partner's server knows TLS, use that");
-	for (size_t i = 0; p == PROTOCOL_SFTP && i < sizeof(ftp_keys) / sizeof(*ftp_keys); i++)
-		refuse_key(l, f, ftp_keys[i],
-		           "is for protocol: ftps and ftp; sftp has no use for it");
+	for (const struct node *n = map->kind == NODE_MAP ? map->first : NULL; n; n = n->next) {
+		const char *why =
+		        n->broken ? NULL : endpoint_refuses_key(f->out.protocol, n->key->text);
+
+		if (why)
+			node_key_error(l->problems, n, "%s", why);
+	}
 }
 
 /* ---- authentication ------------------------------------------------------------------------ */

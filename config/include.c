@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "config/ssh_defaults.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -88,7 +89,7 @@ static const struct node *bind_file(struct reading *r, const struct config_text 
 	                        .bytes = text->bytes,
 	                        .length = text->length,
 	                        .budget = &l->budget};
-	const struct node *root = node_parse(&in, &l->tree, l->problems);
+	struct node *root = node_parse(&in, &l->tree, l->problems);
 	struct node_found tmp;
 
 	if (root && root->kind != NODE_MAP)
@@ -100,6 +101,7 @@ static const struct node *bind_file(struct reading *r, const struct config_text 
 		l->unread = true;
 		return NULL;
 	}
+	ssh_defaults_add(l, root);
 	bind_section(&b, table, root, l);
 	return root;
 }

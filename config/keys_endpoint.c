@@ -190,6 +190,17 @@ static const struct key endpoint_keys[] = {
          .doc = "TCP port of the server."},
         {"user", KEY_TEXT, .flags = KEY_REQUIRED, OUT(user), .most = 255, .check = check_user,
          .doc = "Name of the account at the server."},
+        {"ssh_config", KEY_PATH, AT(ssh_config),
+         .doc = "With sftp: a file as ssh_config(5) describes it, from which keys that are not "
+                "written here are taken: HostName, Port, User, IdentityFile, UserKnownHostsFile, "
+                "GlobalKnownHostsFile, StrictHostKeyChecking, ConnectTimeout and "
+                "ServerAliveInterval. Host, Match (all, host, originalhost, user, localuser) and "
+                "Include are followed; `Match exec` is refused. What is written here wins. "
+                "`ferryd --check --explain ENDPOINT` shows each value and where it comes from."},
+        {"ssh_host", KEY_TEXT, AT(ssh_host), .most = 255, .check = endpoint_check_host,
+         .fallback_doc = "`host` if it is written, else the endpoint's name",
+         .doc = "The host that is looked up in the file of `ssh_config`, as it would be typed "
+                "behind `ssh`."},
         {"auth", KEY_ONE_OFS, .flags = KEY_REQUIRED, AT(auth), .least = 1, .most = 8,
          .table = &keys_auth, .doc = "How ferryd proves who it is: a list of methods."},
         {"host_key", KEY_SECTION, .table = &keys_host_key,

@@ -41,7 +41,8 @@ struct endpoint_form {
 	struct endpoint_config out;
 	struct forms auth; /* struct auth_form */
 	struct secret_form account, tls_passphrase;
-	const char *active_ports; /* "40000-40100" */
+	const char *active_ports;          /* "40000-40100" */
+	const char *ssh_config, *ssh_host; /* used before this form was filled (ssh_defaults.h) */
 };
 
 struct dest_form {
@@ -78,9 +79,12 @@ struct loader {
 	struct texts include; /* of the file that was bound last */
 	struct forms endpoints, routes;
 
+	struct ssh_file *ssh_files;            /* those that endpoints name (ssh_files.c) */
+	int ssh_file_count;                    /* with all that they include */
 	const struct endpoint_config **locals; /* one for each directory of this machine */
 	size_t local_count;
 	size_t secret_values;
+	struct explanation *explain; /* NULL: nobody asks */
 };
 
 /* ---- the steps ----------------------------------------------------------------------------- */
@@ -98,7 +102,8 @@ const char *endpoint_check_name(const char *name);
 const char *endpoint_check_host(const char *host);
 const char *endpoint_check_pin(const char *pin);
 
-/* endpoint_ftp.c: what depends on the protocol. */
+/* endpoint_ftp.c: what depends on the protocol. Why it does not take a key of its table, or NULL. */
+const char *endpoint_refuses_key(enum protocol protocol, const char *key);
 void endpoint_finish_protocol(struct loader *l, struct endpoint_form *f);
 const char *tls_check_pin(const char *pin);
 const char *tls_check_ciphers(const char *ciphers);

@@ -20,6 +20,7 @@
 
 #include "adapters/adapter.h"
 #include "daemon/base/digest.h"
+#include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/engine.h"
 #include "daemon/runtime/work.h"
@@ -31,12 +32,14 @@ enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
 enum action { ACTION_RUN, ACTION_CHECK, ACTION_SCHEMA, ACTION_REFERENCE, ACTION_VERSION };
 
 static const char usage_text[] =
-        "usage: ferryd [--config FILE] [--check]\n"
+        "usage: ferryd [--config FILE] [--check [--explain ENDPOINT]]\n"
         "       ferryd --print-schema | --print-reference | --version | --help\n"
         "\n"
         "  --config FILE      configuration, default " DEFAULT_CONFIG "\n"
         "  --check            read it, print every problem as file:line:col: key: sentence, end;\n"
         "                     exit status 0 if there is no error\n"
+        "  --explain ENDPOINT with --check: every setting of the endpoint and the file and line\n"
+        "                     it comes from\n"
         "  --print-schema     the JSON Schema of the configuration, for editors\n"
         "  --print-reference  every key, its meaning, range and default (Markdown)\n"
         "  --version          version, linked libraries and what they can do\n"
@@ -46,11 +49,17 @@ static const char usage_text[] =
 
 /* ---- what is asked ------------------------------------------------------------------------- */
 
-static int parse(int argc, char **argv, enum action *action, const char **file)
+struct asked {
+	enum action action;
+	const char *file, *explain; /* explain: an endpoint, or NULL */
+};
+
+static int parse(int argc, char **argv, struct asked *asked)
 {
 	static const struct option options[] = {
 	        {"config", required_argument, NULL, 'c'},
 	        {"check", no_argument, NULL, 'k'},
+	        {"explain", required_argument, NULL, 'e'},
 	        {"print-schema", no_argument, NULL, 's'},
 	        {"print-reference", no_argument, NULL, 'r'},
 	        {"version", no_argument, NULL, 'V'},
@@ -62,19 +71,22 @@ static int parse(int argc, char **argv, enum action *action, const char **file)
 	while ((c = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (c) {
 		case 'c':
-			*file = optarg;
+			asked->file = optarg;
 			break;
 		case 'k':
-			*action = ACTION_CHECK;
+			asked->action = ACTION_CHECK;
+			break;
+		case 'e':
+			asked->explain = optarg;
 			break;
 		case 's':
-			*action = ACTION_SCHEMA;
+			asked->action = ACTION_SCHEMA;
 			break;
 		case 'r':
-			*action = ACTION_REFERENCE;
+			asked->action = ACTION_REFERENCE;
 			break;
 		case 'V':
-			*action = ACTION_VERSION;
+			asked->action = ACTION_VERSION;
 			break;
 		case 'h':
 			(void)fputs(usage_text, stdout);
@@ -83,6 +95,8 @@ static int parse(int argc, char **argv, enum action *action, const char **file)
 			return -1;
 		}
 	}
+	if (asked->explain && asked->action != ACTION_CHECK)
+		return -1;
 	return optind == argc ? 0 : -1;
 }
 
@@ -108,6 +122,17 @@ static int print_version(void)
 	return print_made(adapter_for(PROTOCOL_FTPS)->describe);
 }
 
+/* Prints what there is to say and releases it. */
+static int tell(const char *file, const struct config *c, struct config_report *report)
+{
+	(void)fputs(buf_text(&report->text), stderr);
+	if (!c)
+		(void)fprintf(stderr, "%s: %zu error%s\n", file, report->errors,
+		              report->errors == 1 ? "" : "s");
+	config_report_release(report);
+	return c ? EXIT_OK : EXIT_CONFIG;
+}
+
 static struct config *load(const char *file, int *exit_code)
 {
 	struct config_report report;
@@ -115,13 +140,32 @@ static struct config *load(const char *file, int *exit_code)
 
 	config_report_init(&report);
 	c = config_load(file, &engine_judges, &report);
-	(void)fputs(buf_text(&report.text), stderr);
-	if (!c)
-		(void)fprintf(stderr, "%s: %zu error%s\n", file, report.errors,
-		              report.errors == 1 ? "" : "s");
-	*exit_code = c ? EXIT_OK : EXIT_CONFIG;
-	config_report_release(&report);
+	*exit_code = tell(file, c, &report);
 	return c;
+}
+
+static int explain(const struct asked *asked)
+{
+	struct config_report report;
+	struct config *c;
+	struct escaped tmp;
+	struct buf out;
+	int exit_code;
+
+	config_report_init(&report);
+	buf_init(&out, 1024 * 1024);
+	c = config_explain(asked->file, &engine_judges, &report, asked->explain, &out);
+	exit_code = tell(asked->file, c, &report);
+	if (c && !buf_len(&out)) {
+		(void)fputs("ferryd: no endpoint has that name; these are there:\n", stderr);
+		for (size_t i = 0; i < c->endpoint_count; i++)
+			(void)fprintf(stderr, "  %s\n", escape_name(c->endpoints[i]->name, &tmp));
+		exit_code = EXIT_USAGE;
+	}
+	(void)fputs(buf_text(&out), stdout);
+	buf_release(&out);
+	config_unref(c);
+	return exit_code;
 }
 
 static int check(const char *file)
@@ -235,16 +279,15 @@ static int run(const char *file)
 
 int main(int argc, char **argv)
 {
-	enum action action = ACTION_RUN;
-	const char *file = DEFAULT_CONFIG;
+	struct asked asked = {.action = ACTION_RUN, .file = DEFAULT_CONFIG};
 
-	if (parse(argc, argv, &action, &file) < 0) {
+	if (parse(argc, argv, &asked) < 0) {
 		(void)fputs(usage_text, stderr);
 		return EXIT_USAGE;
 	}
-	switch (action) {
+	switch (asked.action) {
 	case ACTION_CHECK:
-		return check(file);
+		return asked.explain ? explain(&asked) : check(asked.file);
 	case ACTION_SCHEMA:
 		return print_made(config_schema);
 	case ACTION_REFERENCE:
@@ -254,5 +297,5 @@ int main(int argc, char **argv)
 	case ACTION_RUN:
 		break;
 	}
-	return run(file);
+	return run(asked.file);
 }

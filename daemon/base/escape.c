@@ -1,6 +1,5 @@
 #include "daemon/base/escape.h"
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -72,4 +71,17 @@ const char *escape(const void *data, size_t n, char *out, size_t room)
 const char *escape_name(const char *name, struct escaped *tmp)
 {
 	return escape(name, strlen(name), tmp->text, sizeof(tmp->text));
+}
+
+bool escape_is_utf8(const void *data, size_t n)
+{
+	const unsigned char *p = data;
+	uint32_t cp;
+
+	for (size_t i = 0, len; i < n; i += len) {
+		len = utf8_sequence(p + i, n - i, &cp);
+		if (!len)
+			return false;
+	}
+	return true;
 }

@@ -7,6 +7,7 @@
  * given (at most ESCAPE_MAX) is cut at a character and ends in "…".
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { ESCAPE_MAX = 1024, ESCAPE_ROOM = ESCAPE_MAX + 8 };
@@ -19,3 +20,6 @@ struct escaped {
 	char text[ESCAPE_ROOM];
 };
 const char *escape_name(const char *name, struct escaped *tmp);
+
+/* RFC 3629 §4: whole characters, the shortest form of each, no surrogates. */
+bool escape_is_utf8(const void *data, size_t n);
