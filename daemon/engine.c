@@ -1,10 +1,8 @@
 #include "daemon/engine.h"
 
 #include <assert.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "adapters/adapter.h"
@@ -14,8 +12,8 @@
 #include "daemon/notify.h"
 #include "daemon/route/naming.h"
 #include "daemon/route/recover.h"
-#include "daemon/runtime/io.h"
 #include "daemon/runtime/work.h"
+#include "daemon/signals.h"
 
 enum { SILENCE_ALLOWED_MS = 10000, EXIT_CANNOT_START = 1 };
 
@@ -346,16 +344,7 @@ int engine_reload(struct engine *g, char **text, struct err *e)
 	return r;
 }
 
-/* ---- signals ------------------------------------------------------------------------------- */
-
-static void reload_by_signal(void *arg)
-{
-	char *text;
-	struct err e;
-
-	(void)engine_reload(arg, &text, &e); /* logged there */
-	free(text);
-}
+/* ---- the end ------------------------------------------------------------------------------- */
 
 static void drain(void *arg)
 {
@@ -373,7 +362,7 @@ static void drain(void *arg)
 	worker_stop(g->main);
 }
 
-static void begin_drain(struct engine *g)
+void engine_drain(struct engine *g)
 {
 	if (g->is_draining) {
 		log_warn("told twice to stop, ending at once; the next start resumes", NULL);
@@ -384,42 +373,6 @@ static void begin_drain(struct engine *g)
 	         (long long)g->config->daemon.drain_ms);
 	notify_stopping();
 	group_start(&g->fibers, "drain", drain, g);
-}
-
-static sigset_t our_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	return set;
-}
-
-/* Reads from a signalfd; ends when the main worker is stopped. */
-static void signals_fiber(void *arg)
-{
-	struct engine *g = arg;
-	sigset_t set = our_signals();
-	struct signalfd_siginfo info;
-	struct io *io = NULL;
-	struct err e;
-	int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-
-	if (fd < 0 || io_adopt(fd, &io, &e) < 0) {
-		log_error("signals cannot be read", NULL);
-		begin_drain(g);
-		return;
-	}
-	while (io_read(io, &info, sizeof(info), "signals", deadline_never(), &e) ==
-	       (ssize_t)sizeof(info)) {
-		if (info.ssi_signo == SIGHUP)
-			group_start(&g->fibers, "reload", reload_by_signal, g);
-		else
-			begin_drain(g);
-	}
-	io_close(io);
 }
 
 /* ---- the watchdog -------------------------------------------------------------------------- */
@@ -484,7 +437,7 @@ static void engine_fiber(void *arg)
 		log_error("ferryd cannot start", "code=%s error=\"%s\"", e.code, e.message);
 		g->exit_code = EXIT_CANNOT_START;
 		if (!g->is_draining)
-			begin_drain(g);
+			engine_drain(g);
 		return;
 	}
 	if (g->is_draining)

@@ -53,6 +53,8 @@ void engine_free(struct engine *g); /* NULL allowed */
 /* Load, judge, swap. *text: the report (malloc'ed, or NULL). ERR_CONFIG when refused. Main worker.
  */
 int engine_reload(struct engine *g, char **text, struct err *e);
+/* No new work; running transfers may end. The second time: ends the process at once. Main worker. */
+void engine_drain(struct engine *g);
 /* The running route of that name, or NULL; it may end during any await. Main worker. */
 struct route *engine_route(const struct engine *g, const char *name);
 /* The same for whoever awaits with it: it stays, even when a reload ends it, until given back. */

@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +23,7 @@
 #include "daemon/base/log.h"
 #include "daemon/engine.h"
 #include "daemon/runtime/work.h"
+#include "daemon/signals.h"
 
 #define DEFAULT_CONFIG "/etc/ferryd/ferryd.yaml"
 
@@ -208,8 +208,6 @@ static void allow_all_descriptors(void)
 
 static void prepare_process(void)
 {
-	sigset_t set;
-
 	keep_standard_descriptors();
 	allow_all_descriptors();
 	work_setup();
@@ -218,12 +216,7 @@ static void prepare_process(void)
 	(void)prctl(PR_SET_DUMPABLE, 0); /* secrets are in memory; the leak checker must attach */
 #endif
 	(void)unsetenv("SSLKEYLOGFILE");
-	(void)signal(SIGPIPE, SIG_IGN);
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	(void)pthread_sigmask(SIG_BLOCK, &set, NULL);
+	signals_block();
 }
 
 static enum log_level level_of(const char *word)

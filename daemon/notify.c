@@ -17,11 +17,6 @@ void notify_reloading(void)
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64, clock_mono_us());
 }
 
-void notify_status(const char *status)
-{
-	(void)sd_notifyf(0, "STATUS=%s", status);
-}
-
 void notify_stopping(void)
 {
 	(void)sd_notify(0, "STOPPING=1\nSTATUS=finishing running transfers");

@@ -6,7 +6,6 @@
 
 void notify_ready(const char *status);
 void notify_reloading(void);
-void notify_status(const char *status);
 void notify_stopping(void);
 /* "I live": only while every loop answers (engine.c decides). */
 void notify_alive(void);
