@@ -139,11 +139,23 @@ static void fail_waiters(struct endpoint *p, const struct err *cause, const char
 	}
 }
 
+/* What an operator ordered, else what is configured. */
+static void obey(const struct endpoint *p, struct trace *t)
+{
+	if (!p->has_order) {
+		trace_set(t, p->settings->trace_mask, p->settings->trace_when);
+		trace_into(t, NULL);
+		return;
+	}
+	trace_into(t, p->order.file[0] ? p->order.file : NULL);
+	trace_set(t, p->order.mask, p->order.mask ? TRACE_ALWAYS : TRACE_NEVER);
+}
+
 static struct trace *begin_trace(struct endpoint *p)
 {
 	static const struct trace_config nowhere = {.when = TRACE_NEVER};
 	struct trace *t = trace_new(p->config ? &p->config->trace : &nowhere, p->settings->name,
-	                            p->trace_mask, p->trace_when);
+	                            p->settings->trace_mask, p->settings->trace_when);
 
 	if (p->settings->host)
 		trace_about(t, "host", "%s port %d", p->settings->host, p->settings->port);
@@ -151,6 +163,7 @@ static struct trace *begin_trace(struct endpoint *p)
 		trace_about(t, "directory", "%s", p->settings->root);
 	if (p->settings->user)
 		trace_about(t, "user", "%s", p->settings->user);
+	obey(p, t);
 	return t;
 }
 
@@ -164,6 +177,7 @@ static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
 	s->used_ms = s->pinged_ms = clock_mono_ms();
 	s->room = p->adapter->capabilities(c)->concurrent_operations;
 	p->room_each = s->room;
+	obey(p, t); /* an order may have come or ended while it connected */
 	list_append(&p->slots, &s->link);
 	ceiling_connected(&p->ceiling, ++p->live);
 	if (!p->has_keeper) {
@@ -397,8 +411,6 @@ struct endpoint *endpoint_new_with(const struct config *config,
 	p->config = config ? config_ref(config) : NULL;
 	p->settings = settings;
 	p->adapter = adapter;
-	p->trace_mask = settings->trace_mask;
-	p->trace_when = settings->trace_when;
 	list_init(&p->slots);
 	list_init(&p->waiters);
 	breaker_init(&p->breaker, seed_of(settings->name));
@@ -406,6 +418,7 @@ struct endpoint *endpoint_new_with(const struct config *config,
 	p->told_allowed = p->ceiling.allowed;
 	group_init(&p->fibers, w);
 	signal_init(&p->tend);
+	signal_init(&p->order_changed);
 	return p;
 }
 
@@ -440,11 +453,37 @@ void endpoint_reset(struct endpoint *p)
 	pump(p);
 }
 
-void endpoint_trace_set(struct endpoint *p, unsigned mask, enum trace_when when)
+static void obey_all(struct endpoint *p)
 {
-	p->trace_mask = mask;
-	p->trace_when = when;
-	list_for_each(l, &p->slots) trace_set(list_item(l, struct slot, link)->trace, mask, when);
+	list_for_each(l, &p->slots) obey(p, list_item(l, struct slot, link)->trace);
+}
+
+/* Ends the order when its time is over. */
+static void order_fiber(void *arg)
+{
+	struct endpoint *p = arg;
+	int serial = p->order_serial;
+	struct err e;
+
+	while (p->order_serial == serial && p->order.until_ms > clock_mono_ms())
+		if (signal_wait(&p->order_changed, "end of an ordered trace",
+		                deadline_in(p->order.until_ms - clock_mono_ms()),
+		                &e) == ERR_CANCELED)
+			return;
+	if (p->order_serial == serial)
+		endpoint_trace_set(p, NULL);
+}
+
+void endpoint_trace_set(struct endpoint *p, const struct trace_order *order)
+{
+	p->order_serial++;
+	signal_raise(&p->order_changed);
+	p->has_order = order != NULL;
+	if (order)
+		p->order = *order;
+	obey_all(p);
+	if (order && order->until_ms != INT64_MAX && !p->is_ending)
+		group_start(&p->fibers, "ordered trace", order_fiber, p);
 }
 
 void endpoint_status(const struct endpoint *p, struct endpoint_status *out)
@@ -455,6 +494,8 @@ void endpoint_status(const struct endpoint *p, struct endpoint_status *out)
 	        .allowed = p->ceiling.allowed,
 	        .configured = p->ceiling.most,
 	        .last = p->breaker.last.kind ? p->breaker.last : p->ceiling.last,
+	        .has_order = p->has_order,
+	        .order = p->order,
 	        .next_attempt_ms = breaker_left_ms(&p->breaker, clock_mono_ms()),
 	        .state = p->breaker.state == BREAKER_STOPPED ? ENDPOINT_STOPPED
 	                 : p->live > 0                       ? ENDPOINT_UP

@@ -71,8 +71,16 @@ void lease_release(struct lease *l, int result, const struct err *e);
 
 /* Forget breaker, stop and what the server allowed. */
 void endpoint_reset(struct endpoint *p);
-/* `ferryctl trace`: for live connections and those to come, until set again. */
-void endpoint_trace_set(struct endpoint *p, unsigned mask, enum trace_when when);
+
+/* An operator's wish, in the place of the configured mask: what is recorded is written at once. */
+struct trace_order {
+	unsigned mask;
+	int64_t until_ms;	     /* clock_mono_ms(); INT64_MAX: until told otherwise */
+	char file[TRACE_FILE_BYTES]; /* for all its connections (trace_file.h); "": one each */
+};
+/* For live connections and those to come, until its time is over, it is set again, or NULL: then
+ * the configuration is in force again. From a fiber. */
+void endpoint_trace_set(struct endpoint *p, const struct trace_order *order);
 
 struct endpoint_status {
 	const char *name;
@@ -82,6 +90,8 @@ struct endpoint_status {
 	int64_t next_attempt_ms; /* RETRYING: from now */
 	struct err last;         /* kind 0: none since the last success */
 	char trace_file[256];    /* of the last failure, "" */
+	bool has_order;		 /* trace_set is in force */
+	struct trace_order order;
 };
 void endpoint_status(const struct endpoint *p, struct endpoint_status *out);
 const struct endpoint_config *endpoint_settings(const struct endpoint *p);

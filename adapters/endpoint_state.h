@@ -11,8 +11,10 @@ struct endpoint {
 	const struct config *config; /* referenced, NULL in tests */
 	const struct endpoint_config *settings;
 	const struct adapter *adapter;
-	unsigned trace_mask;
-	enum trace_when trace_when;
+	struct trace_order order; /* in force while has_order */
+	bool has_order;
+	struct signal order_changed;
+	int order_serial; /* the watch of an order that was replaced lets it be */
 
 	struct link slots;   /* live ones */
 	struct link waiters; /* struct waiter, longest waiting first */

@@ -29,7 +29,8 @@ struct trace {
 	int64_t keep_ms, began_us;
 	unsigned mask;
 	enum trace_when when;
-	struct worker *worker; /* NULL: no loop here, written where it is freed */
+	bool is_shared, has_begun; /* `file` is an operator's; our head is in it */
+	struct worker *worker;     /* NULL: no loop here, written where it is freed */
 
 	struct buf about, first, last;
 	bool is_first_over; /* a record has gone to `last` */
@@ -241,6 +242,16 @@ void trace_set(struct trace *t, unsigned mask, enum trace_when when)
 		drop_oldest(t);
 }
 
+void trace_into(struct trace *t, const char *file)
+{
+	t->file[0] = '\0'; /* an own one is named when it becomes due */
+	t->is_shared = file != NULL;
+	t->is_broken = !t->dir && !file;
+	t->has_begun = false;
+	if (file)
+		(void)snprintf(t->file, sizeof(t->file), "%s", file);
+}
+
 /* ---- writing ------------------------------------------------------------------------------- */
 
 static size_t waiting_bytes(const struct trace *t)
@@ -282,9 +293,14 @@ static int write_on_pool(void *arg, struct err *e)
 
 static void write_waiting(struct trace *t)
 {
+	char file[TRACE_PATH_BYTES]; /* another may be named meanwhile */
 	struct buf head, data;
 	struct err e;
 	int r;
+
+	if (!t->file[0])
+		trace_file_name(t->dir, t->folder, t->file);
+	memcpy(file, t->file, sizeof(file));
 
 	buf_init(&head, 2 * ABOUT_BYTES);
 	buf_init(&data, t->first.limit + t->last.limit + LINE_BYTES);
@@ -293,7 +309,10 @@ static void write_waiting(struct trace *t)
 	struct trace_piece p = {
 	        .dir = t->dir,
 	        .folder = t->folder,
-	        .file = t->file,
+	        .file = file,
+	        .shared = !t->is_shared  ? TRACE_OWN
+	                  : t->has_begun ? TRACE_SHARED
+	                                 : TRACE_SHARED_BEGINS,
 	        .head = (const char *)buf_data(&head),
 	        .head_bytes = buf_len(&head),
 	        .data = buf_data(&data),
@@ -302,6 +321,7 @@ static void write_waiting(struct trace *t)
 	        .keep_ms = t->keep_ms,
 	};
 	t->is_due = t->when == TRACE_ALWAYS;
+	t->has_begun = true;
 	r = fiber_self() ? work_run(write_on_pool, &p, "writing the trace", &e)
 	                 : write_on_pool(&p, &e);
 	if (r < 0) {

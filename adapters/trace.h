@@ -52,6 +52,7 @@ enum trace_bit {
 #undef TRACE_ENUM
 };
 
+enum { TRACE_FILE_BYTES = 512 }; /* a path */
 enum { TRACE_RING_BYTES = 56 * 1024, TRACE_MASK_DEFAULT = 511, TRACE_MASK_ALL = 1023 };
 
 struct trace;
@@ -77,6 +78,9 @@ const char *trace_file(const struct trace *t);
 
 /* While running: `ferryctl trace ENDPOINT MASK`. Counts from the next line on. */
 void trace_set(struct trace *t, unsigned mask, enum trace_when when);
+/* From now on into a file that an operator named and that other connections append to as well
+ * (trace_file_claim); NULL: into its own again. */
+void trace_into(struct trace *t, const char *file);
 
 #define TRACE(t, bit, ...)                               \
 	do {                                             \

@@ -4,12 +4,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/clock.h"
+#include "daemon/base/escape.h"
 #include "daemon/base/text.h"
 
 /* How many old files one new file removes at most: bounded work, and it catches up. */
@@ -147,7 +149,97 @@ static int append(int folder, const char *leaf, const struct trace_piece *p)
 	return close(fd) < 0 ? -1 : failed;
 }
 
-int trace_piece_write(const struct trace_piece *p, struct err *e)
+/* ---- a file that an operator named --------------------------------------------------------- */
+
+static const char shared_mark[] = "# ferryd ";
+static pthread_mutex_t shared_lock = PTHREAD_MUTEX_INITIALIZER; /* writers are pool threads */
+
+/* An open descriptor, -1 with errno. */
+static int open_shared(const char *path)
+{
+	char begin[sizeof(shared_mark) - 1];
+	struct stat st;
+	int fd = open(path, O_RDWR | O_APPEND | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0640);
+
+	if (fd >= 0 || errno != EEXIST)
+		return fd;
+	fd = open(path, O_RDWR | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_nlink == 1 &&
+	    (st.st_size == 0 || (pread(fd, begin, sizeof(begin), 0) == (ssize_t)sizeof(begin) &&
+	                         memcmp(begin, shared_mark, sizeof(begin)) == 0)))
+		return fd;
+	(void)close(fd);
+	errno = EEXIST;
+	return -1;
+}
+
+static int not_ours(const char *path, struct err *e)
+{
+	struct escaped tmp;
+
+	if (errno == EEXIST || errno == ELOOP)
+		return err_set(e, ERR_LOCAL, "TRACE-FILE", errno,
+		               "%s is there already and is no trace of ferryd; name a new file, or "
+		               "remove that one",
+		               escape_name(path, &tmp));
+	return err_errno(
+	        e, ERR_LOCAL, "TRACE-FILE",
+	        "ferryd cannot write a trace to %s (the service's user needs the right, and "
+	        "the unit must allow the directory)",
+	        escape_name(path, &tmp));
+}
+
+int trace_file_claim(const char *path, struct err *e)
+{
+	int fd = open_shared(path);
+
+	if (fd < 0)
+		return not_ours(path, e);
+	(void)close(fd);
+	return 0;
+}
+
+static void rotate_shared(int *fd, const struct trace_piece *p)
+{
+	char older[TRACE_PATH_BYTES + 2];
+	struct stat st;
+
+	if (fstat(*fd, &st) < 0 ||
+	    (uint64_t)st.st_size + p->head_bytes + p->data_bytes <= p->max_bytes)
+		return;
+	(void)close(*fd);
+	(void)snprintf(older, sizeof(older), "%s.1", p->file);
+	if (rename(p->file, older) < 0)
+		(void)unlink(p->file); /* the bound on disk space comes first */
+	*fd = open_shared(p->file);
+}
+
+static int write_shared(const struct trace_piece *p, struct err *e)
+{
+	struct stat st;
+	int r = 0, fd;
+
+	(void)pthread_mutex_lock(&shared_lock);
+	fd = open_shared(p->file);
+	if (fd >= 0)
+		rotate_shared(&fd, p);
+	if (fd < 0)
+		r = not_ours(p->file, e);
+	else if (((p->shared == TRACE_SHARED_BEGINS || (fstat(fd, &st) == 0 && st.st_size == 0)) &&
+	          write_all(fd, p->head, p->head_bytes) < 0) ||
+	         write_all(fd, p->data, p->data_bytes) < 0)
+		r = err_errno(e, ERR_LOCAL, "TRACE-WRITE", "write %s", p->file);
+	if (fd >= 0)
+		(void)close(fd);
+	(void)pthread_mutex_unlock(&shared_lock);
+	return r;
+}
+
+/* ---- one piece ----------------------------------------------------------------------------- */
+
+static int write_own(const struct trace_piece *p, struct err *e)
 {
 	const char *leaf = strrchr(p->file, '/') + 1;
 	int r = 0, folder = open_folder(p, e);
@@ -159,4 +251,9 @@ int trace_piece_write(const struct trace_piece *p, struct err *e)
 		r = err_errno(e, ERR_LOCAL, "TRACE-WRITE", "write %s", p->file);
 	(void)close(folder);
 	return r;
+}
+
+int trace_piece_write(const struct trace_piece *p, struct err *e)
+{
+	return p->shared == TRACE_OWN ? write_own(p, e) : write_shared(p, e);
 }

@@ -61,8 +61,10 @@ struct route *engine_route(const struct engine *g, const char *name);
 struct route *engine_take_route(struct engine *g, const char *name);
 void engine_give_route(struct engine *g, struct route *r);
 
-/* operator.c: the table the control room calls. */
+/* operator.c: the table the control room calls; operator_endpoint.c fills in what is about endpoints.
+ */
 struct control_engine engine_operator(struct engine *g);
+void engine_operator_endpoints(struct control_engine *table);
 
 /* The judges of other rooms, for config_load. */
 extern const struct config_judges engine_judges;

@@ -374,7 +374,7 @@ static int reload(void *arg, char **text, struct err *e)
 
 struct control_engine engine_operator(struct engine *g)
 {
-	return (struct control_engine){
+	struct control_engine table = {
 	        .arg = g,
 	        .status = status,
 	        .routes = routes,
@@ -387,4 +387,7 @@ struct control_engine engine_operator(struct engine *g)
 	        .retry = retry_job,
 	        .reload = reload,
 	};
+
+	engine_operator_endpoints(&table);
+	return table;
 }

@@ -6,16 +6,22 @@ _ferryctl_routes()
 		sed -n 's/^{"item":{"kind":"route","name":"\([^"\\]*\)".*/\1/p'
 }
 
+_ferryctl_endpoints()
+{
+	ferryctl --json status 2>/dev/null |
+		sed -n 's/^{"item":{"kind":"endpoint","name":"\([^"\\]*\)".*/\1/p'
+}
+
 _ferryctl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb="" words="" i
-	local verbs="status routes jobs show ps poll pause resume retry reload"
+	local verbs="status routes jobs show ps poll pause resume retry reload trace"
 	local states="claimed stored delivered done held skipped quarantined canceled"
 	local IFS=$' \t\n'
 
 	COMPREPLY=()
 	case $before in
-	--socket)
+	--socket | --file)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -27,7 +33,7 @@ _ferryctl()
 		mapfile -t COMPREPLY < <(compgen -W "$(_ferryctl_routes)" -- "$word")
 		return
 		;;
-	--limit | --before)
+	--limit | --before | --for)
 		return
 		;;
 	esac
@@ -43,11 +49,13 @@ _ferryctl()
 	done
 	case $verb:$word in
 	jobs:-*) words="--route --state --limit --before --json --socket --help" ;;
+	trace:-*) words="--for --file --json --socket --help" ;;
 	retry:-*) words="--all --route --json --socket --help" ;;
 	:-*) words="--json --socket --help --version" ;;
 	*:-*) words="--json --socket --help" ;;
 	:*) words=$verbs ;;
 	poll:* | pause:* | resume:*) words=$(_ferryctl_routes) ;;
+	trace:*) words=$(_ferryctl_endpoints) ;;
 	*) words="" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

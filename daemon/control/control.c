@@ -17,6 +17,19 @@ int control_no_route(const char *route, const char *const *names, size_t count, 
 	               "there is no route \"%s\"; ferryctl routes lists them", tmp.text);
 }
 
+int control_no_endpoint(const char *endpoint, const char *const *names, size_t count, struct err *e)
+{
+	const char *nearest = text_nearest(endpoint, names, count);
+	struct escaped tmp;
+
+	(void)escape(endpoint, strlen(endpoint), tmp.text, 128);
+	return err_set(e, ERR_OBJECT, "CONTROL-NO-ENDPOINT", 0,
+	               "there is no endpoint \"%s\"%s%s%s; `endpoints:` of the configuration names "
+	               "them",
+	               tmp.text, nearest ? "; did you mean \"" : "", nearest ? nearest : "",
+	               nearest ? "\"?" : "");
+}
+
 void control_status_release(struct control_status *s)
 {
 	free(s->reload_error);

@@ -79,6 +79,11 @@ struct control_fiber {
 	struct fiber_info info;
 };
 
+struct control_trace {
+	char endpoint[512]; /* endpoint_config.name */
+	struct trace_order order;
+};
+
 struct control_engine {
 	void *arg;
 
@@ -106,10 +111,21 @@ struct control_engine {
 	/* Loads the configuration again. *text: what there is to say, one line each, as
 	 * config_report.text; also set when refused (ERR_CONFIG), as malloc'ed text or NULL. */
 	int (*reload)(void *arg, char **text, struct err *e);
+
+	/* What of an endpoint's connections is recorded, until told otherwise; `order` NULL: what is
+	 * configured. An unknown one is ERR_OBJECT "CONTROL-NO-ENDPOINT". */
+	int (*trace)(void *arg, const char *endpoint, const struct trace_order *order,
+	             struct err *e);
+	/* The orders in force. */
+	int (*traces)(void *arg, struct control_trace **out, size_t *count, struct err *e);
 };
 
 /* ERR_OBJECT "CONTROL-NO-ROUTE", with the nearest name of those that exist. */
 int control_no_route(const char *route, const char *const *names, size_t count, struct err *e);
+
+/* ERR_OBJECT "CONTROL-NO-ENDPOINT", likewise. */
+int control_no_endpoint(const char *endpoint, const char *const *names, size_t count,
+                        struct err *e);
 
 /* Release what the engine filled in. */
 void control_status_release(struct control_status *s);

@@ -5,14 +5,23 @@
 #include <stdarg.h>
 #include <stdint.h>
 
+#include "config/units.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/text.h"
 #include "daemon/control/verbs.h"
 
 /* ---- the verbs of the command line --------------------------------------------------------- */
 
-enum { TAKES_ROUTE = 1, TAKES_STATE = 2, TAKES_LIMIT = 4, TAKES_BEFORE = 8, TAKES_ALL = 16 };
-enum operand { NO_OPERAND, ONE_ROUTE, ONE_JOB, SOME_JOBS };
+enum {
+	TAKES_ROUTE = 1,
+	TAKES_STATE = 2,
+	TAKES_LIMIT = 4,
+	TAKES_BEFORE = 8,
+	TAKES_ALL = 16,
+	TAKES_FOR = 32,
+	TAKES_FILE = 64,
+};
+enum operand { NO_OPERAND, ONE_ROUTE, ONE_JOB, SOME_JOBS, ENDPOINT_AND_MASK };
 
 struct command {
 	const char *name;
@@ -46,11 +55,23 @@ static const struct command commands[] = {
          "  --route ROUTE  with --all: of this route only\n"},
         {"reload", NO_OPERAND, 0, "", "load the configuration again",
          "If it is refused the old one goes on; the report says why and the exit code is 1.\n"},
+        {"trace", ENDPOINT_AND_MASK, TAKES_FOR | TAKES_FILE,
+         " [ENDPOINT MASK [--for TIME] [--file PATH]]",
+         "record what an endpoint's connections do; alone: what is being recorded",
+         "  MASK           a number (511: all but socket; 1023: all), or words divided by commas:\n"
+         "                 transport kex auth connection scp sftp error publickey socket;\n"
+         "                 on is 511, off records nothing, default is what is configured again\n"
+         "  --for TIME     30s, 10m, 2h; then what is configured is in force again\n"
+         "  --file PATH    all connections into this file, which the daemon makes; without it\n"
+         "                 each has a file of its own below `trace.dir`\n"
+         "An order holds for the endpoint's name, over reloads, until the daemon ends. Running\n"
+         "connections obey at once, and what their flight recorders hold comes first.\n"},
 };
 enum { COMMANDS = sizeof(commands) / sizeof(commands[0]) };
 
 static const struct option long_options[] = {
         {"all", no_argument, NULL, 'a'},          {"before", required_argument, NULL, 'b'},
+        {"file", required_argument, NULL, 'f'},   {"for", required_argument, NULL, 'd'},
         {"help", no_argument, NULL, 'h'},         {"json", no_argument, NULL, 'j'},
         {"limit", required_argument, NULL, 'n'},  {"route", required_argument, NULL, 'r'},
         {"socket", required_argument, NULL, 's'}, {"state", required_argument, NULL, 't'},
@@ -60,7 +81,7 @@ enum { LONG_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
 
 /* What was typed, before it makes sense. */
 struct typed {
-	const char *route, *state, *limit, *before;
+	const char *route, *state, *limit, *before, *lasts, *file;
 	int given; /* TAKES_… bits */
 	bool wants_help, wants_version;
 	char **words; /* verb and operands */
@@ -133,6 +154,14 @@ static void take_option(int letter, struct typed *t, struct options *o)
 	case 'b':
 		t->given |= TAKES_BEFORE;
 		t->before = optarg;
+		break;
+	case 'd':
+		t->given |= TAKES_FOR;
+		t->lasts = optarg;
+		break;
+	case 'f':
+		t->given |= TAKES_FILE;
+		t->file = optarg;
 		break;
 	case 'n':
 		t->given |= TAKES_LIMIT;
@@ -279,6 +308,27 @@ static enum options_result retry_all(const struct typed *t, struct options *o)
 	return OPTIONS_RUN;
 }
 
+static enum options_result order_trace(const struct typed *t, struct options *o, struct buf *out)
+{
+	json_t *args;
+	int64_t ms = 0;
+
+	if (t->word_count == 1) {
+		add_request(o, "traces", json_object());
+		return OPTIONS_RUN;
+	}
+	if (t->lasts && (unit_parse(units_duration, t->lasts, &ms) != UNIT_OK || ms < 1))
+		return complain(out, "trace", "--for needs a time with its unit, such as 10m");
+	args = json_pack("{so so}", "endpoint", text_json(t->words[1]), "mask",
+	                 text_json(t->words[2]));
+	if (t->lasts)
+		(void)json_object_set_new(args, "for_ms", json_integer(ms));
+	if (t->file)
+		(void)json_object_set_new(args, "file", text_json(t->file));
+	add_request(o, "trace", args);
+	return OPTIONS_RUN;
+}
+
 static enum options_result make_requests(const struct command *c, const struct typed *t,
                                          struct options *o, struct buf *out)
 {
@@ -288,6 +338,8 @@ static enum options_result make_requests(const struct command *c, const struct t
 		return ask_jobs(c, t, o, out);
 	if (c->takes & TAKES_LIMIT)
 		return list_jobs(t, o, out);
+	if (c->operand == ENDPOINT_AND_MASK)
+		return order_trace(t, o, out);
 	if (c->operand == ONE_ROUTE)
 		add_request(o, c->name, json_pack("{so}", "route", text_json(t->words[1])));
 	else
@@ -303,17 +355,17 @@ static enum options_result check_options(const struct command *c, const struct t
 	static const struct {
 		int bit;
 		const char *name;
-	} all[] = {{TAKES_ROUTE, "--route"},
-	           {TAKES_STATE, "--state"},
-	           {TAKES_LIMIT, "--limit"},
-	           {TAKES_BEFORE, "--before"},
-	           {TAKES_ALL, "--all"}};
+	} all[] = {{TAKES_ROUTE, "--route"},   {TAKES_STATE, "--state"}, {TAKES_LIMIT, "--limit"},
+	           {TAKES_BEFORE, "--before"}, {TAKES_ALL, "--all"},     {TAKES_FOR, "--for"},
+	           {TAKES_FILE, "--file"}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if ((t->given & all[i].bit) && !(c->takes & all[i].bit))
 			return complain(out, c->name, "this verb takes no %s", all[i].name);
 	if (c->operand == SOME_JOBS && (t->given & TAKES_ROUTE) && !(t->given & TAKES_ALL))
 		return complain(out, c->name, "--route goes with --all");
+	if (c->operand == ENDPOINT_AND_MASK && t->given && t->word_count == 1)
+		return complain(out, c->name, "which endpoint, and which mask?");
 	return OPTIONS_RUN;
 }
 
@@ -325,9 +377,13 @@ static enum options_result check_operands(const struct command *c, const struct 
 	int least = c->operand == NO_OPERAND || (t->given & TAKES_ALL) ? 0 : 1;
 	int most = (t->given & TAKES_ALL) ? 0 : c->operand == SOME_JOBS ? 10000 : least;
 
+	if (c->operand == ENDPOINT_AND_MASK)
+		least = most = given ? 2 : 0;
 	if (given < least)
 		return complain(out, c->name, "%s is missing",
-		                c->operand == ONE_ROUTE ? "the route" : "the number of a job");
+		                c->operand == ONE_ROUTE           ? "the route"
+		                : c->operand == ENDPOINT_AND_MASK ? "the mask"
+		                                                  : "the number of a job");
 	if (given > most) {
 		(void)escape(t->words[most + 1], strlen(t->words[most + 1]), tmp.text, 64);
 		return complain(out, c->name, "\"%s\" is one word too many", tmp.text);

@@ -182,6 +182,13 @@ static void endpoint_trouble(struct buf *out, const json_t *p)
 		        "    the server allows %lld of the %lld connections: the work goes "
 		        "on, one more is tried now and then\n",
 		        (long long)allowed, (long long)configured);
+	if (json_is_object(json_object_get(p, "tracing"))) {
+		(void)buf_add_text(out, "  ");
+		shown_again(out, json_text(p, "name"));
+		(void)buf_add_text(out, " is traced: ");
+		render_order(out, json_object_get(p, "tracing"));
+		(void)buf_add_text(out, "\n");
+	}
 	if (strcmp(json_text(p, "state"), "stopped") == 0)
 		(void)buf_add_text(out, "    nothing is tried until this is mended: then ferryctl "
 		                        "reload, or resume a route of it\n");
@@ -370,7 +377,8 @@ void render(const struct answered *a, const struct style *style, struct buf *out
 		const char *verb;
 		render_fn *fn;
 	} all[] = {{"status", render_status}, {"routes", render_routes}, {"ps", render_ps},
-	           {"jobs", render_jobs},     {"show", render_show},     {"reload", render_reload}};
+	           {"jobs", render_jobs},     {"show", render_show},     {"reload", render_reload},
+	           {"trace", render_trace},   {"traces", render_traces}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i].verb, a->verb) == 0) {

@@ -36,6 +36,14 @@ static const struct verb verbs[] = {
         {"retry", RIGHT_OPERATE, verb_retry, {{"job", JSON_INTEGER, true}}},
         {"retry-all", RIGHT_OPERATE, verb_retry_all, {{"route", JSON_STRING, false}}},
         {"reload", RIGHT_OPERATE, verb_reload, {{0}}},
+        {"traces", RIGHT_READ, verb_traces, {{0}}},
+        {"trace",
+         RIGHT_OPERATE,
+         verb_trace,
+         {{"endpoint", JSON_STRING, true},
+          {"mask", JSON_STRING, true},
+          {"for_ms", JSON_INTEGER, false},
+          {"file", JSON_STRING, false}}},
 };
 enum { VERB_COUNT = sizeof(verbs) / sizeof(verbs[0]) };
 

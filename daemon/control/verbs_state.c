@@ -49,13 +49,14 @@ static json_t *endpoint_json(const struct control_endpoint *p)
 {
 	const struct endpoint_status *s = &p->status;
 
-	return json_pack("{ss so so ss si si si si si sI so so}", "kind", "endpoint", "name",
+	return json_pack("{ss so so ss si si si si si sI so so so}", "kind", "endpoint", "name",
 	                 answer_name(p->name), "worker", answer_name(p->worker), "state",
 	                 endpoint_word(s), "connections", s->connections, "connections_allowed",
 	                 s->allowed, "connections_configured", s->configured, "leases", s->leases,
 	                 "waiting", s->waiting, "next_attempt_in_ms",
 	                 (json_int_t)s->next_attempt_ms, "error", error_json(&s->last), "trace",
-	                 s->trace_file[0] ? answer_name(s->trace_file) : json_null());
+	                 s->trace_file[0] ? answer_name(s->trace_file) : json_null(), "tracing",
+	                 verbs_order(s->has_order, &s->order));
 }
 
 /* A report can be longer than a message: its first lines, then where the rest is. */

@@ -6,6 +6,7 @@
 
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
+#include "daemon/route/shard_trace.h"
 
 struct shared_endpoint {
 	struct link link;
@@ -18,6 +19,7 @@ int shard_init(struct shard *s, struct worker *w, struct store *store, const cha
 {
 	*s = (struct shard){.worker = w, .store = store};
 	list_init(&s->endpoints);
+	list_init(&s->orders);
 	s->dice = (uint64_t)clock_mono_us() ^ (uint64_t)(uintptr_t)s;
 	return spool_open(&s->spool, state_dir, e);
 }
@@ -25,6 +27,7 @@ int shard_init(struct shard *s, struct worker *w, struct store *store, const cha
 void shard_release(struct shard *s)
 {
 	assert(list_is_empty(&s->endpoints));
+	shard_trace_release(s);
 	spool_close(&s->spool);
 }
 
@@ -49,6 +52,7 @@ struct endpoint *shard_take_endpoint(struct shard *s, const struct config *confi
 	p = mem_new_of(struct shared_endpoint);
 	p->endpoint = endpoint_new(config, settings, s->worker);
 	p->users = 1;
+	shard_trace_apply(s, p->endpoint);
 	list_append(&s->endpoints, &p->link);
 	return p->endpoint;
 }

@@ -20,6 +20,7 @@ struct shard {
 	struct store *store;
 	struct spool spool;
 	struct link endpoints;
+	struct link orders; /* traces an operator asked for (shard_trace.h) */
 	uint64_t dice;
 };
 

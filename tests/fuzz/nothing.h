@@ -81,6 +81,23 @@ static inline int no_reload(void *arg, char **text, struct err *e)
 	return err_set(e, ERR_CONFIG, "CONFIG", 0, "refused");
 }
 
+static inline int no_trace(void *arg, const char *endpoint, const struct trace_order *order,
+                           struct err *e)
+{
+	(void)order;
+	++*(int *)arg;
+	return control_no_endpoint(endpoint, NULL, 0, e);
+}
+
+static inline int no_traces(void *arg, struct control_trace **out, size_t *count, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	*out = NULL;
+	*count = 0;
+	return 0;
+}
+
 static inline struct control_engine engine_of_nothing(int *changes)
 {
 	return (struct control_engine){
@@ -95,5 +112,7 @@ static inline struct control_engine engine_of_nothing(int *changes)
         .resume = no_route,
         .retry = no_retry,
         .reload = no_reload,
+        .trace = no_trace,
+        .traces = no_traces,
 };
 }

@@ -23,7 +23,8 @@ enum { JOBS = 130 };
 
 struct paper {
 	int polls, pauses, resumes, retries, reloads;
-	bool refuse_reload;
+	bool refuse_reload, has_order;
+	struct trace_order order;
 	char last_route[64];
 };
 
@@ -163,6 +164,32 @@ static int paper_reload(void *arg, char **text, struct err *e)
 	return err_set(e, ERR_CONFIG, "CONFIG-REFUSED", 0, "2 errors");
 }
 
+static int paper_trace(void *arg, const char *endpoint, const struct trace_order *order,
+                       struct err *e)
+{
+	static const char *const names[] = {"acme"};
+	struct paper *p = arg;
+
+	if (strcmp(endpoint, "acme") != 0)
+		return control_no_endpoint(endpoint, names, 1, e);
+	p->has_order = order != NULL;
+	if (order)
+		p->order = *order;
+	return 0;
+}
+
+static int paper_traces(void *arg, struct control_trace **out, size_t *count, struct err *e)
+{
+	struct paper *p = arg;
+
+	(void)e;
+	*count = p->has_order;
+	*out = mem_new_array(1, sizeof(**out));
+	(void)snprintf((*out)[0].endpoint, sizeof((*out)[0].endpoint), "acme");
+	(*out)[0].order = p->order;
+	return 0;
+}
+
 static struct paper paper;
 static const struct control_engine engine = {
         .arg = &paper,
@@ -176,6 +203,8 @@ static const struct control_engine engine = {
         .resume = paper_resume,
         .retry = paper_retry,
         .reload = paper_reload,
+        .trace = paper_trace,
+        .traces = paper_traces,
 };
 
 /* ---- the server, with an operator on a thread of the pool ---------------------------------- */
@@ -343,6 +372,36 @@ static void ask_every_verb(void)
 	check_code("{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":7}}", "");
 	check_code("{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":70}}", "STORE-STATE");
 	check_code("{\"v\":1,\"verb\":\"reload\"}", "");
+	check_code("{\"v\":1,\"verb\":\"traces\"}", "");
+}
+
+static void order_traces(void)
+{
+	json_t *items = json_array();
+
+#define ORDER(rest) "{\"v\":1,\"verb\":\"trace\",\"args\":{\"endpoint\":\"acme\"," rest "}}"
+	check_code(ORDER("\"mask\":\"kex,auth\",\"for_ms\":600000,\"file\":\"/tmp/a\""), "");
+	check(paper.has_order && paper.order.mask == 12);
+	check(strcmp(paper.order.file, "/tmp/a") == 0);
+	json_decref(ask("{\"v\":1,\"verb\":\"traces\"}", items));
+	check(json_array_size(items) == 1);
+	check_code(ORDER("\"mask\":\"default\""), "");
+	check(!paper.has_order);
+	check_code(ORDER("\"mask\":\"kx\""), "TRACE-MASK");
+	check_code(ORDER("\"mask\":\"on\",\"for_ms\":-1"), "TRACE-TIME");
+	check_code(ORDER("\"mask\":\"on\",\"for_ms\":31622400000"), "");
+	check_code(ORDER("\"mask\":\"on\",\"for_ms\":31622400001"), "TRACE-TIME");
+	check_code(ORDER("\"mask\":\"on\",\"file\":\"a\""), "TRACE-FILE");
+	check_code("{\"v\":1,\"verb\":\"trace\",\"args\":{\"endpoint\":\"acne\",\"mask\":\"on\"}}",
+	           "CONTROL-NO-ENDPOINT");
+#undef ORDER
+	json_decref(items);
+}
+
+static void test_control__orders_traces(void **state)
+{
+	(void)state;
+	with_server(order_traces);
 }
 
 static void test_control__carries_out_every_verb(void **state)
@@ -871,6 +930,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        with_folder(test_control__carries_out_every_verb),
+	        with_folder(test_control__orders_traces),
 	        with_folder(test_control__refuses_with_words),
 	        with_folder(test_control__streams_long_lists),
 	        with_folder(test_control__retries_all_that_still_need_it),

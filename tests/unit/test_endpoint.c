@@ -859,6 +859,69 @@ static void test_endpoint__failures_leave_a_trace(void **state)
 	check(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
+static bool file_has(const char *path, const char *what)
+{
+	static char text[64 * 1024];
+	FILE *f = fopen(path, "r");
+	size_t n = f ? fread(text, 1, sizeof(text) - 1, f) : 0;
+
+	text[n] = '\0';
+	if (f)
+		(void)fclose(f);
+	return strstr(text, what) != NULL;
+}
+
+/* What was recorded is on disk about half a second later. */
+static void await_file(const char *path, const char *what)
+{
+	struct deadline d = deadline_in(30000);
+	struct err e;
+
+	while (!file_has(path, what) && deadline_left_ms(d) > 0)
+		check(fiber_sleep(20, "the trace", &e) == 0);
+	check(file_has(path, what));
+}
+
+static void ordered(struct worker *w)
+{
+	struct config *config = load_config();
+	struct trace_order order = {.mask = TRACE_KEX, .until_ms = INT64_MAX};
+	struct deadline patience = deadline_in(30000);
+	struct lease l;
+	struct err e;
+
+	signal_init(&fake.held);
+	settings.trace_mask = TRACE_MASK_DEFAULT;
+	settings.trace_when = TRACE_FAILURE;
+	(void)snprintf(order.file, sizeof(order.file), "%s/ordered", dir);
+	p = endpoint_new_with(config, &settings, w, &adapter_fake);
+	config_unref(config);
+	endpoint_trace_set(p, &order);
+	check(status().has_order && status().order.mask == TRACE_KEX);
+	must_take(&l);
+	await_file(order.file, " kex        connecting\n");
+	TRACE(l.trace, TRACE_AUTH, "below the ordered mask");
+	order.until_ms = clock_mono_ms() + 50;
+	endpoint_trace_set(p, &order);
+	TRACE(l.trace, TRACE_KEX, "before its time is over");
+	while (status().has_order && deadline_left_ms(patience) > 0)
+		check(fiber_sleep(5, "end of the order", &e) == 0);
+	check(!status().has_order);
+	TRACE(l.trace, TRACE_KEX, "after its time");
+	give(&l);
+	endpoint_free(p);
+	check(file_has(order.file, "before its time is over"));
+	check(!file_has(order.file, "below the ordered mask"));
+	check(!file_has(order.file, "after its time"));
+}
+
+static void test_endpoint__a_trace_is_ordered_for_a_while(void **state)
+{
+	(void)state;
+	rig_run(ordered);
+	check(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+}
+
 #define test(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
@@ -889,6 +952,7 @@ int main(void)
 	        test(test_endpoint__free_ends_a_connect_under_way),
 	        test(test_endpoint__free_closes_a_connection_made_too_late),
 	        test(test_endpoint__failures_leave_a_trace),
+	        test(test_endpoint__a_trace_is_ordered_for_a_while),
 	};
 
 	work_setup();

@@ -276,6 +276,10 @@ static void test_options__become_requests(void **state)
 	                                     "{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":22}}]");
 	check_request("ferryctl retry --all --route a",
 	              "[{\"v\":1,\"verb\":\"retry-all\",\"args\":{\"route\":\"a\"}}]");
+	check_request("ferryctl trace", "[{\"v\":1,\"verb\":\"traces\",\"args\":{}}]");
+	check_request("ferryctl trace acme kex,auth --for 10m --file /tmp/a",
+	              "[{\"v\":1,\"verb\":\"trace\",\"args\":{\"endpoint\":\"acme\",\"mask\":"
+	              "\"kex,auth\",\"for_ms\":600000,\"file\":\"/tmp/a\"}}]");
 	check_request("ferryctl pause \xff",
 	              "[{\"v\":1,\"verb\":\"pause\",\"args\":{\"route\":\"\\\\xff\"}}]");
 }
@@ -299,12 +303,18 @@ static void test_options__say_what_is_wrong(void **state)
 	check_told("ferryctl retry --all 1", OPTIONS_WRONG, "too many");
 	check_told("ferryctl retry 1 --route a", OPTIONS_WRONG, "goes with --all");
 	check_told("ferryctl status --state held", OPTIONS_WRONG, "takes no --state");
+	check_told("ferryctl trace acme", OPTIONS_WRONG, "the mask is missing");
+	check_told("ferryctl trace --for 10m", OPTIONS_WRONG, "which endpoint");
+	check_told("ferryctl trace acme on --for 10", OPTIONS_WRONG, "a time with its unit");
+	check_told("ferryctl trace acme on --for 0s", OPTIONS_WRONG, "a time with its unit");
+	check_told("ferryctl trace acme on off", OPTIONS_WRONG, "too many");
+	check_told("ferryctl status --for 10m", OPTIONS_WRONG, "takes no --for");
 }
 
 static void test_options__tell_about_every_verb(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "jobs",   "show",  "ps",
-	                                    "poll",   "pause",  "resume", "retry", "reload"};
+	static const char *const verbs[] = {"status", "routes", "jobs",  "show",   "ps",   "poll",
+	                                    "pause",  "resume", "retry", "reload", "trace"};
 
 	(void)state;
 	check_told("ferryctl --version", OPTIONS_TOLD, "ferryctl " FERRYD_VERSION);

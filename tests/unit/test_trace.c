@@ -119,6 +119,59 @@ static void test_trace__a_failure_writes_what_came_before(void **state)
 	assert_int_equal(st.st_mode & 07777, 0640);
 }
 
+static void test_trace__many_share_an_operators_file(void **state)
+{
+	struct trace *a = begin(TRACE_ALWAYS), *b = begin(TRACE_ALWAYS);
+	char file[TRACE_PATH_BYTES], other[TRACE_PATH_BYTES];
+	struct err e;
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(file, sizeof(file), "%s/both", dir);
+	(void)snprintf(other, sizeof(other), "%s/other", dir);
+	assert_int_equal(trace_file_claim(file, &e), 0);
+	trace_into(a, file);
+	trace_into(b, file);
+	TRACE(a, TRACE_KEX, "from a");
+	TRACE(b, TRACE_KEX, "from b");
+	trace_free(a);
+	trace_free(b);
+	assert_true(has(file, "from a") && has(file, "from b"));
+	assert_int_equal(trace_file_claim(file, &e), 0);
+	assert_int_equal(count_files(), 0); /* none of their own */
+	f = fopen(other, "w");
+	check(f && fputs("not a trace", f) >= 0 && fclose(f) == 0);
+	assert_int_equal(trace_file_claim(other, &e), ERR_LOCAL);
+	assert_string_equal(e.code, "TRACE-FILE");
+	assert_true(has(other, "not a trace"));
+	check(unlink(other) == 0 && symlink(file, other) == 0);
+	assert_int_equal(trace_file_claim(other, &e), ERR_LOCAL);
+	assert_int_equal(trace_file_claim("/nowhere/a", &e), ERR_LOCAL);
+}
+
+static void test_trace__an_operators_file_is_bounded(void **state)
+{
+	char file[TRACE_PATH_BYTES], older[TRACE_PATH_BYTES + 2];
+	struct trace *t;
+	struct stat st;
+
+	(void)state;
+	settings.max_bytes = 20000;
+	(void)snprintf(file, sizeof(file), "%s/both", dir);
+	for (int i = 0; i < 6; i++) {
+		t = begin(TRACE_ALWAYS);
+		trace_into(t, file);
+		for (int k = 0; k < 50; k++)
+			TRACE(t, TRACE_KEX, "%100d", k);
+		trace_free(t);
+	}
+	(void)snprintf(older, sizeof(older), "%s.1", file);
+	assert_int_equal(stat(file, &st), 0);
+	assert_true(st.st_size > 0 && st.st_size <= 20000);
+	assert_int_equal(stat(older, &st), 0);
+	assert_true(st.st_size <= 20000);
+}
+
 static void test_trace__success_writes_nothing(void **state)
 {
 	struct trace *t = begin(TRACE_FAILURE);
@@ -418,6 +471,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        test(test_trace__a_failure_writes_what_came_before),
+	        test(test_trace__many_share_an_operators_file),
+	        test(test_trace__an_operators_file_is_bounded),
 	        test(test_trace__success_writes_nothing),
 	        test(test_trace__below_the_mask_nothing_is_formatted),
 	        test(test_trace__never_records_nothing),
