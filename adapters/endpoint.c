@@ -143,8 +143,8 @@ static void fail_waiters(struct endpoint *p, const struct err *cause, const char
 static void obey(const struct endpoint *p, struct trace *t)
 {
 	if (!p->has_order) {
+		trace_into(t, NULL); /* first: what is due goes where it was due */
 		trace_set(t, p->settings->trace_mask, p->settings->trace_when);
-		trace_into(t, NULL);
 		return;
 	}
 	trace_into(t, p->order.file[0] ? p->order.file : NULL);

@@ -22,6 +22,13 @@ enum {
 	FLUSH_AFTER_MS = 500,
 };
 
+/* What was due for one file when another was named; written first. */
+struct aside {
+	char file[TRACE_PATH_BYTES];
+	enum trace_shared shared;
+	struct buf data; /* empty: nothing is */
+};
+
 struct trace {
 	char *dir, *endpoint;
 	char folder[TRACE_FOLDER_BYTES], file[TRACE_PATH_BYTES]; /* file: "" = none is due */
@@ -30,7 +37,8 @@ struct trace {
 	unsigned mask;
 	enum trace_when when;
 	bool is_shared, has_begun; /* `file` is an operator's; our head is in it */
-	struct worker *worker;     /* NULL: no loop here, written where it is freed */
+	struct aside aside;
+	struct worker *worker; /* NULL: no loop here, written where it is freed */
 
 	struct buf about, first, last;
 	bool is_first_over; /* a record has gone to `last` */
@@ -74,6 +82,7 @@ struct trace *trace_new(const struct trace_config *settings, const char *endpoin
 	buf_init(&t->about, ABOUT_BYTES);
 	buf_init(&t->first, (size_t)least(FIRST_BYTES, t->max_bytes / 8));
 	buf_init(&t->last, TRACE_RING_BYTES);
+	buf_init(&t->aside.data, FIRST_BYTES + ALWAYS_BYTES + LINE_BYTES);
 	set_limits(t);
 	signal_init(&t->filling);
 	signal_init(&t->flushed);
@@ -242,8 +251,31 @@ void trace_set(struct trace *t, unsigned mask, enum trace_when when)
 		drop_oldest(t);
 }
 
+static enum trace_shared sharing(const struct trace *t)
+{
+	if (!t->is_shared)
+		return TRACE_OWN;
+	return t->has_begun ? TRACE_SHARED : TRACE_SHARED_BEGINS;
+}
+
+static void take_waiting(struct trace *t, struct buf *data);
+static size_t waiting_bytes(const struct trace *t);
+
+/* A fiber that writes is under way, as something is due. Where one change follows another at once,
+ * what waits goes with the later file. */
+static void set_aside(struct trace *t)
+{
+	if (!waiting_bytes(t) || !t->is_flushing || buf_len(&t->aside.data))
+		return;
+	memcpy(t->aside.file, t->file, sizeof(t->aside.file));
+	t->aside.shared = sharing(t);
+	take_waiting(t, &t->aside.data);
+}
+
 void trace_into(struct trace *t, const char *file)
 {
+	if (t->is_due)
+		set_aside(t);
 	t->file[0] = '\0'; /* an own one is named when it becomes due */
 	t->is_shared = file != NULL;
 	t->is_broken = !t->dir && !file;
@@ -291,37 +323,46 @@ static int write_on_pool(void *arg, struct err *e)
 	return trace_piece_write(arg, e);
 }
 
+/* Moves out of the trace what is to be written next, and says where it goes. */
+static void take_next(struct trace *t, struct aside *next)
+{
+	if (buf_len(&t->aside.data)) {
+		*next = t->aside;
+		buf_init(&t->aside.data, t->aside.data.limit);
+		return;
+	}
+	if (!t->file[0])
+		trace_file_name(t->dir, t->folder, t->file);
+	memcpy(next->file, t->file, sizeof(next->file));
+	next->shared = sharing(t);
+	buf_init(&next->data, t->first.limit + t->last.limit + LINE_BYTES);
+	take_waiting(t, &next->data);
+	t->is_due = t->when == TRACE_ALWAYS;
+	t->has_begun = true;
+}
+
 static void write_waiting(struct trace *t)
 {
-	char file[TRACE_PATH_BYTES]; /* another may be named meanwhile */
-	struct buf head, data;
+	struct aside next;
+	struct buf head;
 	struct err e;
 	int r;
 
-	if (!t->file[0])
-		trace_file_name(t->dir, t->folder, t->file);
-	memcpy(file, t->file, sizeof(file));
-
 	buf_init(&head, 2 * ABOUT_BYTES);
-	buf_init(&data, t->first.limit + t->last.limit + LINE_BYTES);
 	make_head(t, &head);
-	take_waiting(t, &data);
+	take_next(t, &next);
 	struct trace_piece p = {
 	        .dir = t->dir,
 	        .folder = t->folder,
-	        .file = file,
-	        .shared = !t->is_shared  ? TRACE_OWN
-	                  : t->has_begun ? TRACE_SHARED
-	                                 : TRACE_SHARED_BEGINS,
+	        .file = next.file,
+	        .shared = next.shared,
 	        .head = (const char *)buf_data(&head),
 	        .head_bytes = buf_len(&head),
-	        .data = buf_data(&data),
-	        .data_bytes = buf_len(&data),
+	        .data = buf_data(&next.data),
+	        .data_bytes = buf_len(&next.data),
 	        .max_bytes = t->max_bytes - buf_len(&head),
 	        .keep_ms = t->keep_ms,
 	};
-	t->is_due = t->when == TRACE_ALWAYS;
-	t->has_begun = true;
 	r = fiber_self() ? work_run(write_on_pool, &p, "writing the trace", &e)
 	                 : write_on_pool(&p, &e);
 	if (r < 0) {
@@ -330,7 +371,12 @@ static void write_waiting(struct trace *t)
 		         t->endpoint, e.message);
 	}
 	buf_release(&head);
-	buf_release(&data);
+	buf_release(&next.data);
+}
+
+static bool is_to_write(const struct trace *t)
+{
+	return !t->is_broken && (buf_len(&t->aside.data) || (t->is_due && waiting_bytes(t)));
 }
 
 /* Lives only while something waits: collects for a moment, writes, ends. */
@@ -344,7 +390,7 @@ static void flush_fiber(void *arg)
 		if (signal_wait(&t->filling, "more lines of the trace", d, &e) < 0)
 			break; /* time to write, also when we are to stop */
 	fiber_shield_begin();
-	while (t->is_due && waiting_bytes(t) && !t->is_broken)
+	while (is_to_write(t))
 		write_waiting(t);
 	fiber_shield_end();
 	t->is_flushing = false;
@@ -386,6 +432,7 @@ void trace_free(struct trace *t)
 		flush_wait(t);
 	if ((t->is_due || t->has_failed) && t->file[0] && waiting_bytes(t) && !t->is_broken)
 		write_waiting(t);
+	buf_release(&t->aside.data);
 	buf_release(&t->about);
 	buf_release(&t->first);
 	buf_release(&t->last);
