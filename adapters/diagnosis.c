@@ -189,33 +189,47 @@ static const char *record_place(const struct diagnosis_host_key *k, char *out, s
 
 int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e)
 {
-	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];
+	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24], name[64];
 
 	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-UNKNOWN", 0,
-	               "the host key of %s port %d is not known: %s %s. No login was sent. Compare "
-	               "this fingerprint with the partner (telephone, or mail to a known address); "
-	               "if it is theirs, add it to `host_key: {pins: [...]}` of this endpoint, or "
-	               "the line given in the trace to %s",
+	               "the host key of %s port %d is not known: %s %s is not in %s. No login was "
+	               "sent. Compare this fingerprint with the partner (telephone, or mail to a "
+	               "known address); if it is theirs: ferryctl trust %s %s",
 	               shown(k->host, host, sizeof(host)), k->port,
 	               shown(k->type, type, sizeof(type)), k->fingerprint,
-	               k->file ? record_place(k, place, sizeof(place)) : "a known_hosts file");
+	               k->file ? record_place(k, place, sizeof(place)) : "a known_hosts file",
+	               shown(k->endpoint, name, sizeof(name)), k->fingerprint);
+}
+
+/* Pins stand in the configuration, which only its author changes. */
+static const char *changed_cure(const struct diagnosis_host_key *k, char *out, size_t room)
+{
+	char name[64];
+
+	if (k->file)
+		(void)snprintf(out, room, "ferryctl trust %s %s",
+		               shown(k->endpoint, name, sizeof(name)), k->fingerprint);
+	else
+		(void)snprintf(out, room, "add it to `pins:`, then ferryctl reload");
+	return out;
 }
 
 int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e)
 {
-	char host[SHORT_ROOM], type[64], known[64], place[SHORT_ROOM + 24];
+	char host[SHORT_ROOM], type[64], known[64], place[SHORT_ROOM + 24], cure[160];
 
 	return err_set(
 	        e, ERR_TRUST, "SSH-HOSTKEY-CHANGED", 0,
-	        "the host key of %s port %d is not the one on record: it shows %s %s, %s "
-	        "has %s%s%s. No login was sent. Either the partner replaced the server or its "
-	        "key, or somebody stands in between: ask the partner for the fingerprint "
-	        "(telephone, or mail to a known address) before you replace the record",
+	        "the host key of %s port %d is not the one on record: it shows %s %s, %s has "
+	        "%s%s%s. No login was sent%s. Either the partner replaced the server or its key, "
+	        "or somebody stands in between: ask the partner for the fingerprint (telephone, or "
+	        "mail to a known address). If it is theirs: %s",
 	        shown(k->host, host, sizeof(host)), k->port, shown(k->type, type, sizeof(type)),
 	        k->fingerprint, record_place(k, place, sizeof(place)),
 	        k->known_type ? shown(k->known_type, known, sizeof(known)) : "",
-	        k->known_type ? " " : "",
-	        k->known_fingerprint ? k->known_fingerprint : "(unknown)");
+	        k->known_type ? " " : "", k->known_fingerprint ? k->known_fingerprint : "(unknown)",
+	        k->is_only_warned ? ", although check is off: it holds a password" : "",
+	        changed_cure(k, cure, sizeof(cure)));
 }
 
 int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e)
@@ -223,7 +237,7 @@ int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e
 	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];
 
 	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-REVOKED", 0,
-	               "the host key of %s port %d is revoked: %s %s is marked @revoked at %s. "
+	               "the host key of %s port %d is revoked: %s %s, by %s. "
 	               "No login was sent. Whoever holds that key must not be trusted: ask the "
 	               "partner for their new key",
 	               shown(k->host, host, sizeof(host)), k->port,

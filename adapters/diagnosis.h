@@ -49,12 +49,14 @@ int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e);
 /* ---- host key ------------------------------------------------------------------------------ */
 
 struct diagnosis_host_key {
+	const char *endpoint; /* its name, for the command that trusts the key */
 	const char *host;
 	int port;
 	const char *type, *fingerprint;             /* of the key presented */
 	const char *known_type, *known_fingerprint; /* of the record that decided */
 	const char *file; /* known_hosts file, NULL: pins: of the endpoint */
 	size_t line;
+	bool is_only_warned; /* check: off, which goes on without a password only */
 };
 int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e);
 int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e);

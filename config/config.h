@@ -47,7 +47,7 @@ struct auth_method {
 	struct secret_ref password;   /* password */
 };
 
-enum host_key_check { HOST_KEY_STRICT, HOST_KEY_OFF };
+enum host_key_check { HOST_KEY_STRICT, HOST_KEY_ACCEPT_NEW, HOST_KEY_OFF };
 
 struct endpoint_timeouts {
 	int64_t connect_ms;   /* name lookup and TCP, 10 s */
@@ -113,8 +113,13 @@ struct endpoint_config {
 	enum host_key_check host_key_check;
 	const char *const *known_hosts; /* files, in order */
 	size_t known_hosts_count;
-	const char *const *pins; /* "SHA256:base64" without '=' */
+	const char *const *pins; /* as pin.h makes them: "SHA256:base64", "MD5:hex" … */
 	size_t pin_count;
+	bool weak_pins;
+	const char *host_key_alias;  /* NULL: host and port */
+	const char *revoked_keys;    /* file of public keys, NULL: none */
+	bool hash_known_hosts;       /* in entries that we add */
+	const char *own_known_hosts; /* read last; written when the others cannot be */
 	enum charset charset;
 	struct ftp_settings ftp;
 	struct tls_settings tls;

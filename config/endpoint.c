@@ -1,5 +1,5 @@
 /*
- * What the tables cannot say about endpoints: secrets, trust, inherited settings, local roots.
+ * What the tables cannot say about endpoints: secrets, inherited settings, local roots.
  */
 #include <stdio.h>
 #include <string.h>
@@ -9,8 +9,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/base/text.h"
 
-#define KNOWN_HOSTS "/etc/ferryd/known_hosts"
-#define NAME_BYTES  "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+#define NAME_BYTES "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
 
 /* ---- names and hosts ----------------------------------------------------------------------- */
 
@@ -30,17 +29,6 @@ const char *endpoint_check_host(const char *host)
 		return "wants a name or an address only: the part before \"@\" belongs into user";
 	if (strspn(host, NAME_BYTES ".-_:%") != strlen(host) || *host == '-')
 		return "is neither a host name nor an address (without brackets)";
-	return NULL;
-}
-
-const char *endpoint_check_pin(const char *pin)
-{
-	if (!text_starts(pin, "SHA256:"))
-		return "wants SHA256: and 43 characters, as ssh-keygen -lf shows a fingerprint";
-	if (text_ends(pin, "="))
-		return "drop the \"=\" at the end of the fingerprint";
-	if (strspn(pin + 7, NAME_BYTES "+/") != 43 || strlen(pin) != 50)
-		return "wants 43 characters of base64 behind SHA256:";
 	return NULL;
 }
 
@@ -93,30 +81,7 @@ static void finish_auth(struct loader *l, struct endpoint_form *f)
 	f->out.auth_count = f->auth.count;
 }
 
-/* ---- trust --------------------------------------------------------------------------------- */
-
-static void finish_host_key(struct loader *l, struct endpoint_form *f)
-{
-	static const char *const standard[] = {KNOWN_HOSTS};
-	const struct node *section = node_get(f->head.node, "host_key");
-	const struct node *files = node_get(section, "known_hosts");
-	struct endpoint_config *e = &f->out;
-
-	if (e->host_key_check == HOST_KEY_OFF) {
-		node_warn(
-		        l->problems, node_get(section, "check"),
-		        "host keys are not checked: anybody on the way can read and change files");
-		return;
-	}
-	if (!files && !node_get(section, "pins")) {
-		e->known_hosts = standard;
-		e->known_hosts_count = 1;
-	}
-	if (!files)
-		files = section ? section : f->head.node;
-	for (size_t i = 0; i < e->known_hosts_count; i++)
-		files_check_known_hosts(l, files, e->known_hosts[i], e);
-}
+/* ---- the whole ----------------------------------------------------------------------------- */
 
 void endpoint_finish(struct loader *l, struct endpoint_form *f)
 {
@@ -131,7 +96,7 @@ void endpoint_finish(struct loader *l, struct endpoint_form *f)
 	finish_auth(l, f);
 	endpoint_finish_protocol(l, f);
 	if (e->protocol == PROTOCOL_SFTP)
-		finish_host_key(l, f);
+		endpoint_finish_trust(l, f);
 }
 
 /* ---- finding ------------------------------------------------------------------------------- */

@@ -144,6 +144,24 @@ void files_check_known_hosts(struct loader *l, const struct node *n, const char 
 		(void)close(fd); /* was only looked at */
 }
 
+void files_check_revoked(struct loader *l, const struct node *n, const char *path)
+{
+	char head[8] = "", word[SHELL_WORD_BYTES];
+	int fd;
+
+	if (l->disk == DISK_IGNORE)
+		return;
+	fd = open_regular(l, n, path, "an empty file is a good beginning");
+	if (fd < 0)
+		return;
+	if (read(fd, head, 6) == 6 && memcmp(head, "SSHKRL", 6) == 0)
+		node_error(l->problems, n,
+		           "%s is a binary revocation list (KRL), which ferryd does not read: "
+		           "list the public keys, one a line",
+		           shell_word(path, word));
+	(void)close(fd); /* was only looked at */
+}
+
 static void check_credential(struct loader *l, const struct node *n, const char *name)
 {
 	const char *dir = getenv("CREDENTIALS_DIRECTORY");

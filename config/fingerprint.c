@@ -98,6 +98,11 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->host_key_check);
 	add_texts(t, e->known_hosts, e->known_hosts_count);
 	add_texts(t, e->pins, e->pin_count);
+	add_number(t, e->weak_pins);
+	add_text(t, e->host_key_alias);
+	add_text(t, e->revoked_keys);
+	add_number(t, e->hash_known_hosts);
+	add_text(t, e->own_known_hosts);
 	add_number(t, e->charset);
 	add_ftp(t, &e->ftp);
 	add_tls(t, &e->tls);

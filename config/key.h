@@ -99,6 +99,7 @@ struct forms {
 extern const struct table keys_root, keys_included;  /* base: struct loader (load.h) */
 extern const struct table keys_daemon, keys_trace;   /* base: daemon_config, trace_config */
 extern const struct table keys_endpoint, keys_route; /* base: endpoint_form, route_form */
+extern const struct table keys_host_key;                              /* base: endpoint_form */
 extern const struct table keys_tls, keys_ftp_data, keys_ftp_commands; /* base: endpoint_form */
 extern const struct table keys_secret;                                /* base: struct secret_form */
 extern const struct word words_ftp_list[];

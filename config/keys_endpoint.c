@@ -108,12 +108,6 @@ static const struct word words_protocol[] = {
         {0},
 };
 
-static const struct word words_check[] = {
-        {"strict", HOST_KEY_STRICT, "an unknown or changed host key ends the connection", NULL},
-        {"off", HOST_KEY_OFF, "any host key is accepted: for tests on a private network", NULL},
-        {0},
-};
-
 static const struct word words_charset[] = {
         {"utf-8", CHARSET_UTF_8,
          "names go as they are; an FTP server is asked for UTF-8 where it offers it", NULL},
@@ -125,24 +119,6 @@ static const char *check_user(const char *user)
 {
 	return strchr(user, '@') == user ? "a user name does not begin with \"@\"" : NULL;
 }
-
-static const struct key host_key_keys[] = {
-        {"check", KEY_WORD, OUT(host_key_check), .fallback = "strict", .words = words_check,
-         .doc = "Whether the server must show a host key that is known."},
-        {"known_hosts", KEY_PATHS, OUT_LIST(known_hosts, known_hosts_count),
-         .fallback_doc = "`/etc/ferryd/known_hosts`, if there are no `pins`",
-         .doc = "One or several files as OpenSSH keeps them, searched in this order."},
-        {"pins", KEY_TEXTS, OUT_LIST(pins, pin_count), .check = endpoint_check_pin,
-         .doc = "Fingerprints of accepted host keys, `SHA256:` and 43 characters as `ssh-keygen "
-                "-lf` shows them; several while a server changes its key."},
-        {0},
-};
-
-static const struct table keys_host_key = {
-        .title = "endpoint.host_key",
-        .about = "How the server proves that it is the partner.",
-        .keys = host_key_keys,
-};
 
 #define TIMEOUT(key_name, member, value, text)                                                     \
 	{                                                                                          \

@@ -100,7 +100,10 @@ const struct endpoint_config *endpoint_find(struct loader *l, const char *name,
                                             const struct node *n);
 const char *endpoint_check_name(const char *name);
 const char *endpoint_check_host(const char *host);
+
+/* endpoint_trust.c */
 const char *endpoint_check_pin(const char *pin);
+void endpoint_finish_trust(struct loader *l, struct endpoint_form *f);
 
 /* endpoint_ftp.c: what depends on the protocol. Why it does not take a key of its table, or NULL. */
 const char *endpoint_refuses_key(enum protocol protocol, const char *key);
@@ -131,6 +134,7 @@ void files_check_dir(struct loader *l, const struct node *n, const char *dir, en
 void files_check_key(struct loader *l, const struct node *n, const char *path);
 void files_check_known_hosts(struct loader *l, const struct node *n, const char *path,
                              const struct endpoint_config *e);
+void files_check_revoked(struct loader *l, const struct node *n, const char *path);
 void files_check_ca(struct loader *l, const struct node *n, const char *path);
 void files_check_certificate(struct loader *l, const struct node *n, const struct tls_settings *t);
 void files_check_tls_key(struct loader *l, const struct node *n, const char *path);

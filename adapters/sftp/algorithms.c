@@ -40,14 +40,20 @@ static void add(struct buf *out, const char *name)
 	(void)buf_printf(out, "%s%s", buf_len(out) ? "," : "", name);
 }
 
+/* A certificate is as new as the server's keys; a record may be older. */
+static int rank_of(const struct known_keys *known, const char *type)
+{
+	if (known_keys_have_certified(known, type))
+		return 2;
+	return known_keys_have_type(known, type) ? 1 : 0;
+}
+
 void algorithms_host_keys(const struct known_keys *known, struct buf *out)
 {
-	for (int i = 0; i < HOST_KEY_ALGORITHMS; i++)
-		if (known_keys_have_type(known, host_key_algorithms[i].type))
-			add(out, host_key_algorithms[i].algorithm);
-	for (int i = 0; i < HOST_KEY_ALGORITHMS; i++)
-		if (!known_keys_have_type(known, host_key_algorithms[i].type))
-			add(out, host_key_algorithms[i].algorithm);
+	for (int rank = 2; rank >= 0; rank--)
+		for (int i = 0; i < HOST_KEY_ALGORITHMS; i++)
+			if (rank_of(known, host_key_algorithms[i].type) == rank)
+				add(out, host_key_algorithms[i].algorithm);
 }
 
 static bool is_supported(const char **supported, int count, const char *name, size_t n)

@@ -1,18 +1,19 @@
 #include "adapters/sftp/host_key.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <openssl/evp.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "adapters/diagnosis.h"
+#include "adapters/sftp/known_files.h"
+#include "adapters/sftp/known_store.h"
+#include "adapters/sftp/trust_rules.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
 
-/* ---- reading the files, on the work pool --------------------------------------------------- */
+/* ---- the records --------------------------------------------------------------------------- */
 
 struct load {
 	const struct endpoint_config *endpoint;
@@ -20,70 +21,11 @@ struct load {
 	struct buf notes; /* lines for the trace */
 };
 
-static int unreadable(const char *file, struct err *e)
-{
-	struct escaped tmp;
-
-	return err_errno(e, ERR_TRUST, "SSH-HOSTKEY-UNREADABLE",
-	                 "cannot read known_hosts file %s, so the server's key cannot be checked; "
-	                 "make it readable for ferryd's user",
-	                 escape_name(file, &tmp));
-}
-
-static int read_whole(int fd, const char *file, struct buf *out, struct err *e)
-{
-	for (;;) {
-		unsigned char *room = buf_reserve(out, 64 * 1024);
-		ssize_t n;
-
-		if (!room) {
-			errno = EFBIG;
-			return unreadable(file, e);
-		}
-		n = read(fd, room, 64 * 1024);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return unreadable(file, e);
-		if (n == 0)
-			return 0;
-		buf_added(out, (size_t)n);
-	}
-}
-
-static int load_file(struct load *l, const char *file, struct err *e)
-{
-	int fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK), r;
-	struct escaped tmp;
-	struct buf text;
-	size_t before = l->keys->count;
-
-	if (fd < 0 && errno == ENOENT) {
-		(void)buf_printf(&l->notes, "%s does not exist\n", escape_name(file, &tmp));
-		return 0;
-	}
-	if (fd < 0)
-		return unreadable(file, e);
-	buf_init(&text, KNOWN_HOSTS_FILE_MAX);
-	r = read_whole(fd, file, &text, e);
-	(void)close(fd); /* only read */
-	if (r == 0) {
-		known_keys_read(l->keys, file, buf_text(&text), buf_len(&text), &l->notes);
-		(void)buf_printf(&l->notes, "%s: %zu keys of %s\n", escape_name(file, &tmp),
-		                 l->keys->count - before, l->keys->host_port);
-	}
-	buf_release(&text);
-	return r;
-}
-
-static int load_files(void *arg, struct err *e)
+static int read_files(void *arg, struct err *e)
 {
 	struct load *l = arg;
 
-	for (size_t i = 0; i < l->endpoint->known_hosts_count; i++)
-		if (load_file(l, l->endpoint->known_hosts[i], e) < 0)
-			return e->kind;
-	return 0;
+	return known_files_read(l->endpoint, l->keys, &l->notes, e);
 }
 
 static void trace_lines(struct trace *trace, struct buf *notes)
@@ -100,6 +42,12 @@ static void trace_lines(struct trace *trace, struct buf *notes)
 	}
 }
 
+static bool goes_on_without(const struct endpoint_config *endpoint)
+{
+	return trust_decide(KNOWN_ERROR, endpoint->host_key_check, trust_login_of(endpoint)) ==
+	       TRUST_WARN;
+}
+
 int host_key_load(const struct endpoint_config *endpoint, struct trace *trace,
                   struct known_keys *out, struct err *e)
 {
@@ -107,12 +55,16 @@ int host_key_load(const struct endpoint_config *endpoint, struct trace *trace,
 	struct load l = {.endpoint = endpoint, .keys = &keys};
 	int r;
 
-	known_keys_init(&keys, endpoint->host, endpoint->port);
+	/* an alias stands for host and port, as HostKeyAlias of ssh_config(5) */
+	if (endpoint->host_key_alias)
+		known_keys_init(&keys, endpoint->host_key_alias, 22);
+	else
+		known_keys_init(&keys, endpoint->host, endpoint->port);
 	buf_init(&l.notes, 16 * 1024);
-	r = work_run(load_files, &l, "reading known_hosts", e);
+	r = work_run(read_files, &l, "reading known_hosts", e);
 	trace_lines(trace, &l.notes);
 	buf_release(&l.notes);
-	if (r == ERR_TRUST && endpoint->host_key_check == HOST_KEY_OFF) {
+	if (r == ERR_TRUST && goes_on_without(endpoint)) {
 		log_warn("known_hosts cannot be read, ignoring", "endpoint=%s reason=\"%s\"",
 		         endpoint->name, e->message);
 		r = 0;
@@ -125,7 +77,32 @@ int host_key_load(const struct endpoint_config *endpoint, struct trace *trace,
 	return 0;
 }
 
-/* ---- the verdict --------------------------------------------------------------------------- */
+/* ---- the state ----------------------------------------------------------------------------- */
+
+static bool is_pinned(const struct host_key_case *c)
+{
+	for (size_t i = 0; i < c->endpoint->pin_count; i++)
+		if (key_matches_pin(c->blob, c->blob_bytes, c->endpoint->pins[i]))
+			return true;
+	return false;
+}
+
+enum known_state host_key_state(const struct host_key_case *c, const struct known_key **which)
+{
+	enum known_state s = known_keys_judge(c->known, c->blob, c->blob_bytes, which);
+
+	if (s == KNOWN_REVOKED)
+		return s;
+	if (c->known->is_incomplete || c->endpoint->pin_count)
+		*which = NULL;
+	if (c->known->is_incomplete)
+		return KNOWN_ERROR;
+	if (c->endpoint->pin_count)
+		return is_pinned(c) ? KNOWN_OK : KNOWN_CHANGED;
+	return s;
+}
+
+/* ---- refusing ------------------------------------------------------------------------------ */
 
 struct shown_key {
 	char type[KEY_TYPE_BYTES], fingerprint[FINGERPRINT_BYTES];
@@ -134,106 +111,139 @@ struct shown_key {
 /* The exact line that would make the key known. */
 static void trace_known_hosts_line(const struct host_key_case *c, const char *type)
 {
-	size_t room = 4 * ((c->blob_bytes + 2) / 3) + 1;
-	unsigned char *text;
+	char *text;
 
 	if (!trace_wants(c->trace, TRACE_KEX) || c->blob_bytes > 16 * 1024)
 		return;
-	text = mem_new(room);
-	(void)EVP_EncodeBlock(text, c->blob, (int)c->blob_bytes);
+	text = base64_text(c->blob, c->blob_bytes);
 	TRACE(c->trace, TRACE_KEX, "known_hosts line, if the fingerprint is right: %s %s %s",
-	      c->known->standard_port ? c->known->host : c->known->host_port, type,
-	      (const char *)text);
+	      c->known->standard_port ? c->known->host : c->known->host_port, type, text);
 	free(text);
 }
 
-static struct diagnosis_host_key evidence(const struct host_key_case *c,
-                                          const struct shown_key *key)
+static const char *first_file(const struct endpoint_config *endpoint)
 {
-	return (struct diagnosis_host_key){
+	return endpoint->known_hosts_count ? endpoint->known_hosts[0] : endpoint->own_known_hosts;
+}
+
+static int refuse(const struct host_key_case *c, const struct shown_key *key, enum known_state s,
+                  const struct known_key *record, struct err *e)
+{
+	char fingerprint[FINGERPRINT_BYTES];
+	struct diagnosis_host_key seen = {
+	        .endpoint = c->endpoint->name,
 	        .host = c->endpoint->host,
 	        .port = c->endpoint->port,
 	        .type = key->type,
 	        .fingerprint = key->fingerprint,
+	        .is_only_warned = c->endpoint->host_key_check == HOST_KEY_OFF,
 	};
-}
 
-static int check_pins(const struct host_key_case *c, const struct shown_key *key, struct err *e)
-{
-	struct diagnosis_host_key seen = evidence(c, key);
-
-	for (size_t i = 0; i < c->endpoint->pin_count; i++) {
-		if (strcmp(c->endpoint->pins[i], key->fingerprint) != 0)
-			continue;
-		TRACE(c->trace, TRACE_KEX, "host key is pinned");
-		return 0;
+	if (record) {
+		seen.known_type = record->type;
+		seen.known_fingerprint =
+		        key_fingerprint(record->blob, record->blob_bytes, fingerprint);
+		seen.file = record->file;
+		seen.line = record->line;
+	} else if (c->endpoint->pin_count) {
+		seen.known_fingerprint = c->endpoint->pins[0];
 	}
-	seen.known_fingerprint = c->endpoint->pins[0];
-	return diagnosis_host_key_changed(&seen, e);
-}
-
-static int refuse_unknown(const struct host_key_case *c, const struct shown_key *key, struct err *e)
-{
-	struct diagnosis_host_key seen = evidence(c, key);
-
-	if (c->endpoint->known_hosts_count)
-		seen.file = c->endpoint->known_hosts[0];
+	if (s == KNOWN_REVOKED)
+		return diagnosis_host_key_revoked(&seen, e);
 	trace_known_hosts_line(c, key->type);
+	if (s == KNOWN_CHANGED || s == KNOWN_OTHER)
+		return diagnosis_host_key_changed(&seen, e);
+	seen.file = first_file(c->endpoint);
 	return diagnosis_host_key_unknown(&seen, e);
 }
 
-static int refuse_record(const struct host_key_case *c, const struct shown_key *key,
-                         const struct known_key *record, struct err *e)
-{
-	struct diagnosis_host_key seen = evidence(c, key);
-	char fingerprint[FINGERPRINT_BYTES];
+/* ---- storing ------------------------------------------------------------------------------- */
 
-	seen.known_type = record->type;
-	seen.known_fingerprint = key_fingerprint(record->blob, record->blob_bytes, fingerprint);
-	seen.file = record->file;
-	seen.line = record->line;
-	if (record->revoked)
-		return diagnosis_host_key_revoked(&seen, e);
-	trace_known_hosts_line(c, key->type);
-	return diagnosis_host_key_changed(&seen, e);
+struct storing {
+	struct known_files files;
+	struct known_entry entry;
+	struct known_stored done;
+};
+
+static int store_key(void *arg, struct err *e)
+{
+	struct storing *s = arg;
+
+	return known_store_add(&s->files, &s->entry, &s->done, e);
 }
 
-static int judge(const struct host_key_case *c, const struct shown_key *key, struct err *e)
+static int store(const struct host_key_case *c, const struct shown_key *key, struct err *e)
 {
-	const struct known_key *record;
-	enum known_verdict v = known_keys_judge(c->known, c->blob, c->blob_bytes, &record);
+	const char *files[] = {first_file(c->endpoint), c->endpoint->own_known_hosts};
+	char comment[64], when[CLOCK_TEXT_BYTES];
+	struct escaped tmp;
+	struct storing s = {
+	        .files = {files, 2},
+	        .entry = {.host = c->known->host,
+	                  .host_port = c->known->host_port,
+	                  .standard_port = c->known->standard_port,
+	                  .blob = c->blob,
+	                  .blob_bytes = c->blob_bytes,
+	                  .hash = c->endpoint->hash_known_hosts,
+	                  .comment = comment},
+	};
 
-	if (v == KNOWN_REVOKED)
-		return refuse_record(c, key, record, e);
-	if (c->endpoint->pin_count)
-		return check_pins(c, key, e);
-	if (v == KNOWN_NOT_FOUND)
-		return refuse_unknown(c, key, e);
-	if (v != KNOWN_OK)
-		return refuse_record(c, key, record, e);
-	TRACE(c->trace, TRACE_KEX, "host key is known: line %zu", record->line);
+	(void)snprintf(comment, sizeof(comment), "ferryd accept-new %s",
+	               clock_text(clock_wall_ms(), when));
+	if (work_run(store_key, &s, "storing a host key", e) < 0)
+		return e->kind;
+	TRACE(c->trace, TRACE_KEX, "host key is stored: %s:%zu", escape_name(s.done.file, &tmp),
+	      s.done.line);
+	log_warn("the first host key of a partner is trusted (host_key: {check: accept-new}); "
+	         "compare it with the partner",
+	         "endpoint=%s type=%s fingerprint=%s file=%s line=%zu", c->endpoint->name,
+	         key->type, key->fingerprint, tmp.text, s.done.line);
 	return 0;
+}
+
+/* ---- the verdict --------------------------------------------------------------------------- */
+
+static void trace_state(const struct host_key_case *c, const struct shown_key *key,
+                        enum known_state s, const struct known_key *record)
+{
+	struct escaped tmp;
+
+	if (record)
+		TRACE(c->trace, TRACE_KEX, "host key %s %s: %s%s, %s:%zu", key->type,
+		      key->fingerprint, known_state_name(s),
+		      record->certified ? " by certificate" : "", escape_name(record->file, &tmp),
+		      record->line);
+	else
+		TRACE(c->trace, TRACE_KEX, "host key %s %s: %s%s", key->type, key->fingerprint,
+		      known_state_name(s), c->endpoint->pin_count ? " by pins" : "");
 }
 
 int host_key_check(const struct host_key_case *c, struct err *e)
 {
+	const struct known_key *record;
 	struct shown_key key;
+	enum known_state s;
 	struct err why;
 
 	if (!key_blob_type(c->blob, c->blob_bytes, key.type))
 		return err_set(e, ERR_PROTOCOL, "SSH-PROTOCOL", 0,
 		               "the server's host key is malformed");
 	key_fingerprint(c->blob, c->blob_bytes, key.fingerprint);
-	TRACE(c->trace, TRACE_KEX, "host key %s %s", key.type, key.fingerprint);
-	if (judge(c, &key, &why) == 0)
+	s = host_key_state(c, &record);
+	trace_state(c, &key, s, record);
+	switch (trust_decide(s, c->endpoint->host_key_check, trust_login_of(c->endpoint))) {
+	case TRUST_GO_ON:
 		return 0;
-	if (c->endpoint->host_key_check == HOST_KEY_OFF &&
-	    strcmp(why.code, "SSH-HOSTKEY-REVOKED") != 0) {
-		log_warn("host key is not checked (host_key: {check: off})",
-		         "endpoint=%s code=%s type=%s fingerprint=%s", c->endpoint->name, why.code,
-		         key.type, key.fingerprint);
-		return 0;
+	case TRUST_STORE:
+		return store(c, &key, e);
+	case TRUST_REFUSE:
+		return refuse(c, &key, s, record, e);
+	case TRUST_WARN:
+		break;
 	}
-	*e = why;
-	return e->kind;
+	(void)refuse(c, &key, s, record, &why);
+	log_warn("host key is not checked (host_key: {check: off})",
+	         "endpoint=%s state=\"%s\" type=%s fingerprint=%s code=%s", c->endpoint->name,
+	         known_state_name(s), key.type, key.fingerprint, why.code);
+	return 0;
 }

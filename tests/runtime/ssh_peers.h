@@ -105,7 +105,7 @@ struct partner {
 	struct endpoint_config endpoint;
 	struct auth_method auth[3];
 	char key[3][128], known_hosts[128];
-	const char *known_hosts_list[1], *pins[1];
+	const char *known_hosts_list[1], *pins[2];
 };
 
 static inline void partner_init(struct partner *p, const char *peer)

@@ -73,17 +73,21 @@ static void distrusts(struct worker *w)
 	(void)unlink(file);
 	refuses(&p, "SSH-HOSTKEY-UNKNOWN", &e);
 	check(says(&e, "ssh-ed25519 SHA256:") && says(&e, file) && says(&e, "telephone"));
+	check(says(&e, "ferryctl trust partner SHA256:"));
 	write_known_hosts("other.example %s\n", host_key());
 	refuses(&p, "SSH-HOSTKEY-UNKNOWN", &e);
 	write_known_hosts("# one\n[127.0.0.1]:%d %s\n", p.endpoint.port, other_key);
 	refuses(&p, "SSH-HOSTKEY-CHANGED", &e);
 	check(says(&e, "trust_known_hosts:2") && strlen(e.message) < ERR_MESSAGE_BYTES - 1);
+	check(says(&e, "ferryctl trust partner SHA256:"));
 	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, ecdsa_key);
 	refuses(&p, "SSH-HOSTKEY-CHANGED", &e);
 	write_known_hosts("* %s\n@revoked * %s\n", host_key(), host_key());
 	refuses(&p, "SSH-HOSTKEY-REVOKED", &e);
 	check(says(&e, "trust_known_hosts:2"));
 	p.endpoint.host_key_check = HOST_KEY_OFF;
+	refuses(&p, "SSH-HOSTKEY-REVOKED", &e);
+	p.endpoint.host_key_check = HOST_KEY_ACCEPT_NEW;
 	refuses(&p, "SSH-HOSTKEY-REVOKED", &e);
 }
 
@@ -93,22 +97,209 @@ static void test_trust__refuses_before_any_login(void **state)
 	rig_run(distrusts);
 }
 
-static void unreadable_file(struct worker *w)
+/* ---- files that cannot be read: each in its own words --------------------------------------- */
+
+static void write_bytes(size_t n)
+{
+	FILE *f = fopen(file, "w");
+
+	check(f && ftruncate(fileno(f), (off_t)n) == 0 && fclose(f) == 0);
+}
+
+static void unreadable_files(struct worker *w)
 {
 	struct partner p;
 	struct err e;
 
 	(void)w;
 	partner_with_file(&p);
-	p.known_hosts_list[0] = peers.folder; /* a folder cannot be read */
+	p.known_hosts_list[0] = peers.folder;
+	refuses(&p, "SSH-HOSTKEY-NOT-FILE", &e);
+	check(says(&e, "is a directory"));
+	p.known_hosts_list[0] = "/dev/null";
+	refuses(&p, "SSH-HOSTKEY-NOT-FILE", &e);
+	check(says(&e, "a pipe or a device"));
+	p.known_hosts_list[0] = file;
+	write_bytes(16 * 1024 * 1024 + 1);
+	refuses(&p, "SSH-HOSTKEY-TOO-LONG", &e);
+	write_bytes(16 * 1024 * 1024);
+	refuses(&p, "SSH-HOSTKEY-UNKNOWN", &e);
+	p.known_hosts_list[0] = "/proc/self/mem"; /* is there, and reading it fails */
 	refuses(&p, "SSH-HOSTKEY-UNREADABLE", &e);
+	p.endpoint.host_key_check = HOST_KEY_ACCEPT_NEW;
+	refuses(&p, "SSH-HOSTKEY-UNREADABLE", &e);
+	p.endpoint.host_key_check = HOST_KEY_OFF;
+	session_close(partner_opens(&p));
 }
 
-static void test_trust__needs_to_read_the_file(void **state)
+static void test_trust__tells_files_that_cannot_be_read_apart(void **state)
 {
 	(void)state;
-	rig_run(unreadable_file);
+	rig_run(unreadable_files);
 }
+
+static void revoked_keys(struct worker *w)
+{
+	char list[128];
+	struct partner p;
+	struct err e;
+	FILE *f;
+
+	(void)w;
+	partner_with_file(&p);
+	(void)snprintf(list, sizeof(list), "%s/revoked_keys", peers.folder);
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, host_key());
+	p.endpoint.revoked_keys = list;
+	(void)unlink(list);
+	refuses(&p, "SSH-HOSTKEY-UNREADABLE", &e); /* a list that is missing is not an empty one */
+	f = fopen(list, "w");
+	check(f && fprintf(f, "# nobody\n%s\n", other_key) > 0 && fclose(f) == 0);
+	session_close(partner_opens(&p));
+	f = fopen(list, "w");
+	check(f && fprintf(f, "\n%s me\n", host_key()) > 0 && fclose(f) == 0);
+	refuses(&p, "SSH-HOSTKEY-REVOKED", &e);
+	check(says(&e, "revoked_keys:2"));
+	f = fopen(list, "w");
+	check(f && fputs("SSHKRL\n", f) >= 0 && fclose(f) == 0);
+	refuses(&p, "SSH-HOSTKEY-KRL", &e);
+	check(unlink(list) == 0);
+}
+
+static void test_trust__obeys_a_list_of_revoked_keys(void **state)
+{
+	(void)state;
+	rig_run(revoked_keys);
+}
+
+/* ---- accept-new, off ------------------------------------------------------------------------ */
+
+static bool file_has(const char *text)
+{
+	char content[1024] = "";
+	FILE *f = fopen(file, "r");
+
+	if (!f)
+		return false;
+	content[fread(content, 1, sizeof(content) - 1, f)] = '\0';
+	(void)fclose(f);
+	return strstr(content, text) != NULL;
+}
+
+static void accept_new(struct worker *w)
+{
+	struct partner p;
+	struct err e;
+	char line[512];
+
+	(void)w;
+	partner_with_file(&p);
+	p.endpoint.host_key_check = HOST_KEY_ACCEPT_NEW;
+	(void)unlink(file);
+	session_close(partner_opens(&p));
+	(void)snprintf(line, sizeof(line), "[127.0.0.1]:%d %s ferryd accept-new", p.endpoint.port,
+	               host_key());
+	check(file_has(line));
+	p.endpoint.host_key_check = HOST_KEY_STRICT; /* known from now on */
+	session_close(partner_opens(&p));
+	p.endpoint.host_key_check = HOST_KEY_ACCEPT_NEW;
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, other_key);
+	refuses(&p, "SSH-HOSTKEY-CHANGED", &e);
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, ecdsa_key); /* another type */
+	refuses(&p, "SSH-HOSTKEY-CHANGED", &e);
+	check(!file_has(host_key()));
+	write_known_hosts("%s", "");
+	p.endpoint.hash_known_hosts = true;
+	session_close(partner_opens(&p));
+	check(file_has("|1|") && !file_has("127.0.0.1"));
+	session_close(partner_opens(&p));
+}
+
+static void test_trust__accept_new_stores_the_first_key_only(void **state)
+{
+	(void)state;
+	rig_run(accept_new);
+}
+
+static void accept_new_without_a_place(struct worker *w)
+{
+	char own[128];
+	struct partner p;
+	struct err e;
+	int before = peers_ask("attempts password");
+
+	(void)w;
+	partner_with_file(&p);
+	(void)unlink(file);
+	(void)snprintf(own, sizeof(own), "%s/own_known_hosts", peers.folder);
+	p.endpoint.host_key_check = HOST_KEY_ACCEPT_NEW;
+	p.known_hosts_list[0] = "/proc/1/known_hosts"; /* nobody makes a file there */
+	check_code(&p, &e, "SSH-HOSTKEY-NOT-STORED");
+	check(e.kind == ERR_LOCAL && peers_ask("attempts password") == before);
+	p.endpoint.own_known_hosts = own;
+	session_close(partner_opens(&p));
+	p.endpoint.host_key_check = HOST_KEY_STRICT; /* read, too */
+	session_close(partner_opens(&p));
+	check(unlink(own) == 0);
+}
+
+static void test_trust__accept_new_needs_a_place_to_store(void **state)
+{
+	(void)state;
+	rig_run(accept_new_without_a_place);
+}
+
+/* With a key alone the login goes on (and is refused by this server, which takes passwords). */
+static void off(struct worker *w)
+{
+	struct partner p;
+	struct err e;
+	int before;
+
+	(void)w;
+	partner_with_file(&p);
+	p.endpoint.host_key_check = HOST_KEY_OFF;
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, other_key);
+	refuses(&p, "SSH-HOSTKEY-CHANGED", &e);
+	check(says(&e, "although check is off: it holds a password"));
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, ecdsa_key);
+	refuses(&p, "SSH-HOSTKEY-CHANGED", &e);
+	write_known_hosts("%s", "");
+	session_close(partner_opens(&p));
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, other_key);
+	(void)snprintf(p.key[0], sizeof(p.key[0]), "%s/password_host_key", peers.folder);
+	p.auth[0] = (struct auth_method){.kind = AUTH_PUBLICKEY, .key_file = p.key[0]};
+	before = peers_ask("attempts password");
+	check_code(&p, &e, "SSH-AUTH-REFUSED");
+	check(peers_ask("attempts password") > before);
+}
+
+static void test_trust__off_sends_no_password_to_a_changed_key(void **state)
+{
+	(void)state;
+	rig_run(off);
+}
+
+static void alias(struct worker *w)
+{
+	struct partner p;
+	struct err e;
+
+	(void)w;
+	partner_with_file(&p);
+	p.endpoint.host_key_alias = "Acme-SFTP";
+	write_known_hosts("[127.0.0.1]:%d %s\n", p.endpoint.port, host_key());
+	refuses(&p, "SSH-HOSTKEY-UNKNOWN", &e);
+	write_known_hosts("acme-sftp %s\n", host_key());
+	session_close(partner_opens(&p));
+}
+
+static void test_trust__looks_up_the_alias(void **state)
+{
+	(void)state;
+	rig_run(alias);
+}
+
+/* ---- pins and records ----------------------------------------------------------------------- */
 
 static void pins(struct worker *w)
 {
@@ -128,7 +319,9 @@ static void pins(struct worker *w)
 	check(says(&e, "pins:") && says(&e, p.pins[0]));
 	(void)sscanf(strstr(e.message, "shows ssh-ed25519 ") + 18, "%50s", pin);
 	pin[50] = '\0';
-	p.pins[0] = pin;
+	p.pins[0] = "MD5:00112233445566778899aabbccddeeff"; /* while a server changes its key */
+	p.pins[1] = pin;
+	p.endpoint.pin_count = 2;
 	write_known_hosts("%s", "");
 	before = peers_ask("attempts password");
 	s = partner_opens(&p);
@@ -170,7 +363,12 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_trust__refuses_before_any_login),
-	        cmocka_unit_test(test_trust__needs_to_read_the_file),
+	        cmocka_unit_test(test_trust__tells_files_that_cannot_be_read_apart),
+	        cmocka_unit_test(test_trust__obeys_a_list_of_revoked_keys),
+	        cmocka_unit_test(test_trust__accept_new_stores_the_first_key_only),
+	        cmocka_unit_test(test_trust__accept_new_needs_a_place_to_store),
+	        cmocka_unit_test(test_trust__off_sends_no_password_to_a_changed_key),
+	        cmocka_unit_test(test_trust__looks_up_the_alias),
 	        cmocka_unit_test(test_trust__pins_decide_alone),
 	        cmocka_unit_test(test_trust__knows_every_form_of_record),
 	};

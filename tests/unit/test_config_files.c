@@ -280,6 +280,32 @@ static void test_files__known_hosts_must_exist(void **state)
 	           "fingerprint the partner names\n");
 }
 
+#define TRUST_BY(keys)                                                                       \
+	"version: 1\nendpoints:\n  a:\n    host: h\n    user: u\n    host_key: {" keys "}\n" \
+	"    auth: [{publickey: {key: @/good}}]\n"
+
+static void test_files__files_of_trust(void **state)
+{
+	(void)state;
+	write_file("good", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0600);
+	write_file("krl", "SSHKRL\n", 0600);
+	write_file("list", "", 0600);
+	config_unref(load_valid(TRUST_BY("revoked: @/list")));
+	check_told(TRUST_BY("revoked: @/krl"),
+	           "@/main.yaml:6:25: endpoints.a.host_key.revoked: @/krl is a binary revocation "
+	           "list (KRL), which ferryd does not read: list the public keys, one a line\n");
+	check_told(TRUST_BY("revoked: @/none"),
+	           "@/main.yaml:6:25: endpoints.a.host_key.revoked: @/none cannot be read: No such "
+	           "file or directory; an empty file is a good beginning\n");
+	check_told(
+	        TRUST_BY("check: accept-new, known_hosts: @/none, x: 1"),
+	        "@/main.yaml:6:78: endpoints.a.host_key.x: unknown key; known here: check, "
+	        "known_hosts, pins, weak_pins, alias, revoked, hash\n"
+	        "@/main.yaml:6:23: warning: endpoints.a.host_key.check: whoever answers the first "
+	        "connection is trusted from then on: compare the stored fingerprint with the "
+	        "partner\n");
+}
+
 #define PASSWORD(secret)                                                                       \
 	"version: 1\nendpoints:\n  a:\n    host: h\n    user: u\n    host_key: {check: off}\n" \
 	"    auth: [{password: " secret "}]\n"
@@ -388,6 +414,7 @@ int main(void)
 	        TEST(test_files__a_disabled_route_needs_no_directories),
 	        TEST(test_files__a_key_must_be_a_private_key_of_ours),
 	        TEST(test_files__known_hosts_must_exist),
+	        TEST(test_files__files_of_trust),
 	        TEST(test_files__secrets_must_be_private),
 	        TEST(test_files__what_is_unwise_is_warned_about),
 	        TEST(test_config__the_installed_file_is_valid),

@@ -238,13 +238,25 @@ static const struct mistake endpoint[] = {
          "ferryd.yaml:7:19: endpoints.acme.trace.mask: wants a number from 0 to 1023 or a list of "
          "words, such as [kex, auth], found \"x\""},
         {ENDPOINT("host_key: {check: no}"),
-         "ferryd.yaml:7:23: endpoints.acme.host_key.check: wants one of strict, off, found \"no\""},
+         "ferryd.yaml:7:23: endpoints.acme.host_key.check: wants one of strict, accept-new, "
+         "off, found \"no\""},
         {ENDPOINT("host_key: {pins: [MD5:aa]}"),
+         "ferryd.yaml:7:23: endpoints.acme.host_key.pins[0]: wants 32 hex digits behind MD5:"},
+        {ENDPOINT("host_key: {pins: [abc]}"),
          "ferryd.yaml:7:23: endpoints.acme.host_key.pins[0]: wants SHA256: and 43 characters, as "
-         "ssh-keygen -lf shows a fingerprint"},
+         "ssh-keygen -lf shows a fingerprint, or 64 hex digits"},
         {ENDPOINT("host_key: {pins: \"SHA256:abc\"}"),
-         "ferryd.yaml:7:22: endpoints.acme.host_key.pins: wants 43 characters of base64 behind "
-         "SHA256:"},
+         "ferryd.yaml:7:22: endpoints.acme.host_key.pins: wants 43 characters of base64 or 64 hex "
+         "digits behind SHA256:"},
+        {ENDPOINT("host_key: {pins: [\"0123456789abcdef0123456789abcdef\"]}"),
+         "ferryd.yaml:7:22: endpoints.acme.host_key.pins: item 1 is an MD5 or SHA-1 fingerprint, "
+         "which can be forged: pin the SHA-256 one (ssh-keygen -lf), or add weak_pins: true"},
+        {ENDPOINT("host_key: {alias: \"a b\"}"),
+         "ferryd.yaml:7:23: endpoints.acme.host_key.alias: is neither a host name nor an address "
+         "(without brackets)"},
+        {ENDPOINT("host_key: {revoked: keys}"),
+         "ferryd.yaml:7:25: endpoints.acme.host_key.revoked: wants an absolute path, found "
+         "\"keys\""},
         {ENDPOINT("host_key: {pins: \"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"}"),
          "ferryd.yaml:7:22: endpoints.acme.host_key.pins: drop the \"=\" at the end of the "
          "fingerprint"},

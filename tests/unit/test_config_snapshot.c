@@ -157,7 +157,12 @@ static const char *const settings[][2] = {
         {"host: h", "host: h, trace: {mask: 1}"},
         {"host: h", "host: h, trace: {when: never}"},
         {"host: h", "host: h, host_key: {check: off}"},
+        {"host: h", "host: h, host_key: {check: accept-new}"},
         {"host: h", "host: h, host_key: {known_hosts: /k}"},
+        {"host: h", "host: h, host_key: {alias: a}"},
+        {"host: h", "host: h, host_key: {revoked: /r}"},
+        {"host: h", "host: h, host_key: {hash: true}"},
+        {"host: h", "host: h, host_key: {weak_pins: true}"},
         {"host: h", "host: h, host_key: {pins: "
                     "\"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\"}"},
         {"user: u", "user: v"},

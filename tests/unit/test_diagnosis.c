@@ -84,6 +84,7 @@ static void test_diagnosis__shows_both_lists(void **state)
 static void test_diagnosis__host_key_messages_hold_everything(void **state)
 {
 	struct diagnosis_host_key k = {
+	        .endpoint = "acme",
 	        .host = long_text(),
 	        .port = 65535,
 	        .type = "ecdsa-sha2-nistp521",

@@ -18,7 +18,7 @@
 #define C    "ecdsa-sha2-nistp256 " EC
 
 struct judged {
-	enum known_verdict verdict;
+	enum known_state verdict;
 	size_t line;
 	char warnings[512];
 };
@@ -47,7 +47,7 @@ static struct judged judge(const char *text, const char *host, int port)
 struct row {
 	const char *text, *host;
 	int port;
-	enum known_verdict verdict;
+	enum known_state verdict;
 	size_t line;
 };
 
@@ -69,15 +69,15 @@ static void test_known_hosts__finds_the_host(void **state)
 	        {"a.example " A, "a.example", 22, KNOWN_OK, 1},
 	        {"a.example " A, "A.Example", 22, KNOWN_OK, 1},
 	        {"A.EXAMPLE " A, "a.example", 22, KNOWN_OK, 1},
-	        {"b.example " A, "a.example", 22, KNOWN_NOT_FOUND, 0},
-	        {"a.example.evil " A, "a.example", 22, KNOWN_NOT_FOUND, 0},
+	        {"b.example " A, "a.example", 22, KNOWN_UNKNOWN, 0},
+	        {"a.example.evil " A, "a.example", 22, KNOWN_UNKNOWN, 0},
 	        {"x,a.example,y " A, "a.example", 22, KNOWN_OK, 1},
 	        {"[a.example]:2222 " A, "a.example", 2222, KNOWN_OK, 1},
 	        {"[a.example]:22 " A, "a.example", 22, KNOWN_OK, 1},
-	        {"[a.example]:2222 " A, "a.example", 22, KNOWN_NOT_FOUND, 0},
-	        {"[a.example]:2222 " A, "a.example", 2223, KNOWN_NOT_FOUND, 0},
+	        {"[a.example]:2222 " A, "a.example", 22, KNOWN_UNKNOWN, 0},
+	        {"[a.example]:2222 " A, "a.example", 2223, KNOWN_UNKNOWN, 0},
 	        {"a.example " A, "a.example", 2222, KNOWN_OK, 1},
-	        {"a.example " B, "a.example", 2222, KNOWN_NOT_FOUND, 0},
+	        {"a.example " B, "a.example", 2222, KNOWN_UNKNOWN, 0},
 	        {"a.example " A "\n[a.example]:2222 " B, "a.example", 2222, KNOWN_CHANGED, 2},
 	        {"::1 " A, "::1", 22, KNOWN_OK, 1},
 	        {"[::1]:2222 " A, "::1", 2222, KNOWN_OK, 1},
@@ -91,15 +91,15 @@ static void test_known_hosts__knows_wildcards_and_negation(void **state)
 {
 	static const struct row rows[] = {
 	        {"*.example " A, "a.example", 22, KNOWN_OK, 1},
-	        {"*.example " A, "example", 22, KNOWN_NOT_FOUND, 0},
+	        {"*.example " A, "example", 22, KNOWN_UNKNOWN, 0},
 	        {"a.exampl? " A, "a.example", 22, KNOWN_OK, 1},
 	        {"* " A, "anything", 22, KNOWN_OK, 1},
 	        {"[*]:2222 " A, "a.example", 2222, KNOWN_OK, 1},
-	        {"*.example,!a.example " A, "a.example", 22, KNOWN_NOT_FOUND, 0},
+	        {"*.example,!a.example " A, "a.example", 22, KNOWN_UNKNOWN, 0},
 	        {"!a.example,*.example " A, "b.example", 22, KNOWN_OK, 1},
-	        {"!b.example " A, "a.example", 22, KNOWN_NOT_FOUND, 0},
+	        {"!b.example " A, "a.example", 22, KNOWN_UNKNOWN, 0},
 	        {"**a*a*a*a*a*a*a*a*b " A, "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 22,
-	         KNOWN_NOT_FOUND, 0},
+	         KNOWN_UNKNOWN, 0},
 	};
 
 	(void)state;
@@ -110,16 +110,16 @@ static void test_known_hosts__weighs_several_keys(void **state)
 {
 	static const struct row rows[] = {
 	        {"h " B, "h", 22, KNOWN_CHANGED, 1},
-	        {"h " C, "h", 22, KNOWN_OTHER_TYPE, 1},
+	        {"h " C, "h", 22, KNOWN_OTHER, 1},
 	        {"h " C "\nh " B, "h", 22, KNOWN_CHANGED, 2},
 	        {"h " B "\nh " A, "h", 22, KNOWN_OK, 2},
 	        {"h " A "\nh " B, "h", 22, KNOWN_OK, 1},
 	        {"@revoked h " A "\nh " A, "h", 22, KNOWN_REVOKED, 1},
 	        {"h " A "\n@revoked * " A, "h", 22, KNOWN_REVOKED, 2},
 	        {"@revoked h " B "\nh " A, "h", 22, KNOWN_OK, 2},
-	        {"@revoked h " B, "h", 22, KNOWN_NOT_FOUND, 0},
+	        {"@revoked h " B, "h", 22, KNOWN_UNKNOWN, 0},
 	        {"@revoked h " A, "h", 2222, KNOWN_REVOKED, 1},
-	        {"@cert-authority h " A, "h", 22, KNOWN_NOT_FOUND, 0},
+	        {"@cert-authority h " A, "h", 22, KNOWN_UNKNOWN, 0},
 	};
 
 	(void)state;
@@ -133,14 +133,14 @@ static void test_known_hosts__reads_hashed_names(void **state)
 	        {"|1|E+a6Ub2dU9Xr3w3/68HNAikrQKg=|vjd2Qv1LFy0nPgd5maCA2SJ87XM= " A, "h", 22,
 	         KNOWN_OK, 1},
 	        {"|1|E+a6Ub2dU9Xr3w3/68HNAikrQKg=|vjd2Qv1LFy0nPgd5maCA2SJ87XM= " A, "i", 22,
-	         KNOWN_NOT_FOUND, 0},
+	         KNOWN_UNKNOWN, 0},
 	        {"|1|IiqVziG1kHN259qgD+1uT6BvGcQ=|jQMLpUn/z27qMqo9k3jf9lkrGzM= " A, "H", 2222,
 	         KNOWN_OK, 1},
 	        {"|1|IiqVziG1kHN259qgD+1uT6BvGcQ=|jQMLpUn/z27qMqo9k3jf9lkrGzM= " A, "h", 22,
-	         KNOWN_NOT_FOUND, 0},
-	        {"|1|| " A, "h", 22, KNOWN_NOT_FOUND, 0},
-	        {"|1|x " A, "h", 22, KNOWN_NOT_FOUND, 0},
-	        {"|1|!!!!|!!!! " A, "h", 22, KNOWN_NOT_FOUND, 0},
+	         KNOWN_UNKNOWN, 0},
+	        {"|1|| " A, "h", 22, KNOWN_UNKNOWN, 0},
+	        {"|1|x " A, "h", 22, KNOWN_UNKNOWN, 0},
+	        {"|1|!!!!|!!!! " A, "h", 22, KNOWN_UNKNOWN, 0},
 	};
 
 	(void)state;
@@ -172,6 +172,69 @@ static void test_known_hosts__passes_over_bad_lines_and_says_which(void **state)
 		assert_int_equal(j.line, 4);
 		assert_non_null(strstr(j.warnings, rows[i].warning));
 	}
+}
+
+static void test_known_hosts__tells_no_file_from_no_record(void **state)
+{
+	unsigned char blob[128];
+	long n = base64_decode(ED_A, strlen(ED_A), blob, sizeof(blob));
+	const struct known_key *which;
+	struct known_keys keys;
+
+	(void)state;
+	known_keys_init(&keys, "h", 22);
+	assert_int_equal(known_keys_judge(&keys, blob, (size_t)n, &which), KNOWN_NOT_FOUND);
+	known_keys_read(&keys, "kh", "", 0, NULL);
+	assert_int_equal(known_keys_judge(&keys, blob, (size_t)n, &which), KNOWN_UNKNOWN);
+	known_keys_release(&keys);
+}
+
+static void test_known_hosts__reads_a_list_of_revoked_keys(void **state)
+{
+	static const char list[] = "# none\n" B "\nssh-ed25519\n" A " a.example\n";
+	unsigned char blob[128];
+	long n = base64_decode(ED_A, strlen(ED_A), blob, sizeof(blob));
+	const struct known_key *which;
+	struct known_keys keys;
+	struct buf warnings;
+
+	(void)state;
+	buf_init(&warnings, 512);
+	known_keys_init(&keys, "h", 2222);
+	known_keys_read(&keys, "kh", "[h]:2222 " A "\n", strlen("[h]:2222 " A "\n"), NULL);
+	known_keys_read_revoked(&keys, "list", list, strlen(list), &warnings);
+	assert_int_equal(known_keys_judge(&keys, blob, (size_t)n, &which), KNOWN_REVOKED);
+	assert_string_equal(which->file, "list");
+	assert_int_equal(which->line, 4);
+	assert_non_null(strstr(buf_text(&warnings), "list:3: not \"key-type base64-key\""));
+	known_keys_release(&keys);
+	buf_release(&warnings);
+}
+
+/* 256 keys of a host, then no more; revoked ones are not dropped in silence. */
+static void test_known_hosts__has_limits(void **state)
+{
+	struct known_keys keys;
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 16 * 1024 * 1024);
+	for (int i = 0; i < KNOWN_KEYS_MAX + 1; i++)
+		assert_int_equal(buf_add_text(&text, "h " A "\n"), 0);
+	known_keys_init(&keys, "h", 22);
+	known_keys_read(&keys, "kh", buf_data(&text), buf_len(&text), NULL);
+	assert_int_equal(keys.count, KNOWN_KEYS_MAX);
+	assert_false(keys.is_incomplete);
+	buf_clear(&text);
+	for (int i = KNOWN_KEYS_MAX; i < KNOWN_REVOKED_MAX; i++)
+		assert_int_equal(buf_add_text(&text, B "\n"), 0);
+	known_keys_read_revoked(&keys, "list", buf_data(&text), buf_len(&text), NULL);
+	assert_int_equal(keys.count, KNOWN_REVOKED_MAX);
+	assert_false(keys.is_incomplete);
+	known_keys_read_revoked(&keys, "list", B, strlen(B), NULL);
+	assert_true(keys.is_incomplete);
+	known_keys_release(&keys);
+	buf_release(&text);
 }
 
 static void test_known_hosts__passes_over_a_line_without_end(void **state)
@@ -212,6 +275,9 @@ int main(void)
 	        cmocka_unit_test(test_known_hosts__reads_hashed_names),
 	        cmocka_unit_test(test_known_hosts__passes_over_bad_lines_and_says_which),
 	        cmocka_unit_test(test_known_hosts__passes_over_a_line_without_end),
+	        cmocka_unit_test(test_known_hosts__tells_no_file_from_no_record),
+	        cmocka_unit_test(test_known_hosts__reads_a_list_of_revoked_keys),
+	        cmocka_unit_test(test_known_hosts__has_limits),
 	        cmocka_unit_test(test_known_hosts__prints_fingerprints_as_ssh_keygen_does),
 	};
 
