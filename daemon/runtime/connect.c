@@ -61,24 +61,48 @@ static int outcome(struct io *io, const struct place *p, struct deadline d, stru
 	return 0;
 }
 
-static int open_socket(const struct sockaddr *addr, socklen_t len, const struct place *p,
-                       struct err *e)
+/* The port is chosen with the connection, so that one address of ours has room for all partners. */
+static int bind_source(int fd, const struct io_ends *ends, const struct place *p, struct err *e)
 {
-	int fd = socket(addr->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	char host[64] = "?";
+	int error;
+
+	if (!ends->local)
+		return 0;
+	set_option(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+	if (bind(fd, ends->local, ends->local_bytes) == 0)
+		return 0;
+	error = errno;
+	(void)getnameinfo(ends->local, ends->local_bytes, host, sizeof(host), NULL, 0,
+	                  NI_NUMERICHOST); /* "?" where it fails */
+	if (error == EADDRNOTAVAIL)
+		return err_set(e, ERR_CONFIG, "NET-SOURCE", error,
+		               "%s: this machine has no address %s; correct bind_address (`ip "
+		               "address` lists what there is)",
+		               p->text, host);
+	return net_error(error, p->text, e);
+}
+
+static int open_socket(const struct io_ends *ends, const struct place *p, struct err *e)
+{
+	int fd = socket(ends->remote->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	int error;
 
 	if (fd < 0)
 		return net_error(errno, p->text, e);
 	tune(fd);
-	if (connect(fd, addr, len) == 0 || errno == EINPROGRESS)
+	if (bind_source(fd, ends, p, e) < 0) {
+		(void)close(fd); /* never connected: nothing can be lost */
+		return e->kind;
+	}
+	if (connect(fd, ends->remote, ends->remote_bytes) == 0 || errno == EINPROGRESS)
 		return fd;
 	error = errno;
 	(void)close(fd); /* never connected: nothing can be lost */
 	return net_error(error, p->text, e);
 }
 
-int io_connect(const struct sockaddr *addr, socklen_t len, struct deadline d, struct io **out,
-               struct err *e)
+int io_connect_from(const struct io_ends *ends, struct deadline d, struct io **out, struct err *e)
 {
 	struct place p;
 	struct io *io;
@@ -86,8 +110,8 @@ int io_connect(const struct sockaddr *addr, socklen_t len, struct deadline d, st
 
 	if (fiber_is_canceled())
 		return err_set(e, ERR_CANCELED, "CANCELED", 0, "cancelled before connecting");
-	describe(addr, len, &p);
-	fd = open_socket(addr, len, &p, e);
+	describe(ends->remote, ends->remote_bytes, &p);
+	fd = open_socket(ends, &p, e);
 	if (fd < 0)
 		return e->kind;
 	if (io_adopt(fd, &io, e) < 0) {
@@ -100,4 +124,10 @@ int io_connect(const struct sockaddr *addr, socklen_t len, struct deadline d, st
 	}
 	*out = io;
 	return 0;
+}
+
+int io_connect(const struct sockaddr *addr, socklen_t len, struct deadline d, struct io **out,
+               struct err *e)
+{
+	return io_connect_from(&(struct io_ends){.remote = addr, .remote_bytes = len}, d, out, e);
 }

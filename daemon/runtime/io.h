@@ -25,6 +25,12 @@ struct io;
  * "NET-TIMEOUT", "NET-…" with the errno as native. */
 int io_connect(const struct sockaddr *addr, socklen_t len, struct deadline d, struct io **out,
 	       struct err *e);
+struct io_ends {
+	const struct sockaddr *remote, *local; /* local NULL: the system's choice */
+	socklen_t remote_bytes, local_bytes;
+};
+/* The same from an address of ours: ERR_CONFIG "NET-SOURCE" when this machine has no such one. */
+int io_connect_from(const struct io_ends *ends, struct deadline d, struct io **out, struct err *e);
 /* Takes the descriptor (made non-blocking). */
 int io_adopt(int fd, struct io **out, struct err *e);
 
