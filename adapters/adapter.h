@@ -127,6 +127,11 @@ struct adapter {
 	 * tell. */
 	void (*describe)(struct buf *out);
 
+	/* NULL, or what this build cannot do of an endpoint's settings; *key is then the key that
+	 * is told, as "algorithms.ciphers". The text is good until the thread's next call. NULL:
+	 * nothing to say. */
+	const char *(*judge)(const struct endpoint_config *endpoint, const char **key);
+
 	/* `trace` is borrowed for the life of the connection. */
 	int (*connect)(const struct endpoint_config *endpoint, struct trace *trace,
 	               struct connection **out, struct err *e);

@@ -150,6 +150,33 @@ static const char *algorithm_cure(const struct diagnosis_algorithms *a)
 	return "Ask the partner to allow connections without compression";
 }
 
+/* The line that changes our list, or what else can be done. */
+static const char *list_cure(const struct diagnosis_algorithms *a, char *out, size_t room)
+{
+	char name[64];
+
+	if (a->key && a->narrowed && *a->narrowed)
+		(void)snprintf(out, room,
+		               "The list `algorithms: {%s: ...}` of this endpoint leaves out %s, "
+		               "which both sides can: add it there, or drop the list",
+		               a->key, shown(a->narrowed, name, sizeof(name)));
+	else if (a->key && a->weak && *a->weak && a->is_own)
+		(void)snprintf(out, room,
+		               "What the server has is weak and off: ask the partner for something "
+		               "better; until then add \"+%s\" to `algorithms: {%s: ...}` of this "
+		               "endpoint",
+		               shown(a->weak, name, sizeof(name)), a->key);
+	else if (a->key && a->weak && *a->weak)
+		(void)snprintf(out, room,
+		               "What the server has is weak and off: ask the partner for something "
+		               "better; until then write `algorithms: {%s: [\"+%s\"]}` in this "
+		               "endpoint",
+		               a->key, shown(a->weak, name, sizeof(name)));
+	else
+		(void)snprintf(out, room, "%s", algorithm_cure(a));
+	return out;
+}
+
 int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
 {
 	static const struct {
@@ -161,11 +188,11 @@ int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
 	        [DIAGNOSIS_MAC] = {"SSH-KEX-NO-MAC", "MAC"},
 	        [DIAGNOSIS_COMPRESSION] = {"SSH-KEX-NO-COMPRESSION", "compression"},
 	};
-	char ours[LIST_ROOM], theirs[LIST_ROOM], server[64];
+	char ours[LIST_ROOM], theirs[LIST_ROOM], server[64], cure[256];
 
 	return err_set(e, ERR_CONFIG, lists[a->which].code, 0,
 	               "no common %s. %s; the server (%s) offers: %s; we (%s) offer: %s",
-	               lists[a->which].words, algorithm_cure(a),
+	               lists[a->which].words, list_cure(a, cure, sizeof(cure)),
 	               shown(a->server, server, sizeof(server)),
 	               shown(a->theirs, theirs, sizeof(theirs)), a->library,
 	               shown(a->ours, ours, sizeof(ours)));

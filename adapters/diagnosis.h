@@ -42,6 +42,11 @@ struct diagnosis_algorithms {
 	const char *ours, *theirs;
 	const char *server;  /* its identification */
 	const char *library; /* "libssh2 1.10.0" */
+
+	const char *key;      /* of the endpoint's `algorithms`; NULL: no such list */
+	const char *narrowed; /* would be common, but the endpoint's own list leaves it out */
+	const char *weak;     /* would be common, were it allowed */
+	bool is_own;          /* the endpoint has a list of its own */
 };
 /* SSH-KEX-NO-KEX, -NO-HOSTKEY, -NO-CIPHER, -NO-MAC, -NO-COMPRESSION. */
 int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e);

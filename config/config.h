@@ -34,6 +34,11 @@ struct secret_ref {
 	const char *const *argv; /* SECRET_COMMAND: NULL-terminated, argv[0] absolute */
 };
 
+struct texts {
+	const char *const *items;
+	size_t count;
+};
+
 /* ---- endpoints ----------------------------------------------------------------------------- */
 
 enum protocol { PROTOCOL_LOCAL, PROTOCOL_SFTP, PROTOCOL_FTPS, PROTOCOL_FTP };
@@ -46,6 +51,23 @@ struct auth_method {
 	struct secret_ref passphrase; /* publickey, SECRET_NONE if the key is not encrypted */
 	struct secret_ref password;   /* password */
 };
+
+/* As an operator writes them, "+", "-" and "^" included; what they mean is the adapter's. */
+enum algorithm_kind {
+	ALGORITHM_KEX,
+	ALGORITHM_HOST_KEYS,
+	ALGORITHM_CIPHERS,
+	ALGORITHM_MACS,
+	ALGORITHM_KINDS
+};
+
+struct algorithm_settings {
+	struct texts lists[ALGORITHM_KINDS]; /* none: the adapter's own */
+	bool compression;
+	int rsa_min_bits; /* of host keys; 0 = any */
+};
+
+enum address_family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
 
 enum host_key_check { HOST_KEY_STRICT, HOST_KEY_ACCEPT_NEW, HOST_KEY_OFF };
 
@@ -107,6 +129,8 @@ struct endpoint_config {
 	const char *root; /* PROTOCOL_LOCAL: absolute directory; else NULL */
 	const char *host;
 	int port; /* 1..65535; 0: local */
+	enum address_family address_family; /* of host; any: both, the faster one */
+	const char *bind_address;           /* of ours; NULL: the system's choice */
 	const char *user;
 	const struct auth_method *auth;
 	size_t auth_count;
@@ -121,6 +145,7 @@ struct endpoint_config {
 	bool hash_known_hosts;       /* in entries that we add */
 	const char *own_known_hosts; /* read last; written when the others cannot be */
 	enum charset charset;
+	struct algorithm_settings algorithms; /* PROTOCOL_SFTP */
 	struct ftp_settings ftp;
 	struct tls_settings tls;
 	int connections;       /* 1..64, at most so many at once */

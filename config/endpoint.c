@@ -94,6 +94,7 @@ void endpoint_finish(struct loader *l, struct endpoint_form *f)
 	if (!node_get(trace, "when"))
 		e->trace_when = l->trace.when;
 	finish_auth(l, f);
+	endpoint_finish_reach(l, f);
 	endpoint_finish_protocol(l, f);
 	if (e->protocol == PROTOCOL_SFTP)
 		endpoint_finish_trust(l, f);

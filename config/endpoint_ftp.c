@@ -105,6 +105,8 @@ const char *ftp_check_command(const char *command)
 static const struct {
 	const char *key, *sftp, *ftps, *ftp;
 } foreign[] = {
+        {"algorithms", NULL, "is for protocol: sftp; for ftps see tls: {ciphers: ...}",
+         "is for protocol: sftp; ftp encrypts nothing"},
         {"host_key", NULL, FOR_SFTP "an ftps server proves itself by its certificate: see tls",
          FOR_SFTP "an ftp server cannot prove who it is"},
         {"ssh_config", NULL, NO_SSH, NO_SSH},

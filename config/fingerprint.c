@@ -54,6 +54,14 @@ static void add_auth(struct text *t, const struct endpoint_config *e)
 	}
 }
 
+static void add_algorithms(struct text *t, const struct algorithm_settings *s)
+{
+	for (int i = 0; i < ALGORITHM_KINDS; i++)
+		add_texts(t, s->lists[i].items, s->lists[i].count);
+	add_number(t, s->compression);
+	add_number(t, s->rsa_min_bits);
+}
+
 static void add_tls(struct text *t, const struct tls_settings *s)
 {
 	add_number(t, s->mode);
@@ -93,6 +101,8 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_text(t, e->root);
 	add_text(t, e->host);
 	add_number(t, e->port);
+	add_number(t, e->address_family);
+	add_text(t, e->bind_address);
 	add_text(t, e->user);
 	add_auth(t, e);
 	add_number(t, e->host_key_check);
@@ -104,6 +114,7 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->hash_known_hosts);
 	add_text(t, e->own_known_hosts);
 	add_number(t, e->charset);
+	add_algorithms(t, &e->algorithms);
 	add_ftp(t, &e->ftp);
 	add_tls(t, &e->tls);
 	add_number(t, e->connections);

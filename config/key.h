@@ -101,6 +101,8 @@ extern const struct table keys_daemon, keys_trace;   /* base: daemon_config, tra
 extern const struct table keys_endpoint, keys_route; /* base: endpoint_form, route_form */
 extern const struct table keys_host_key;                              /* base: endpoint_form */
 extern const struct table keys_tls, keys_ftp_data, keys_ftp_commands; /* base: endpoint_form */
+extern const struct table keys_algorithms;                            /* base: endpoint_form */
+extern const struct word words_address_family[];
 extern const struct table keys_secret;                                /* base: struct secret_form */
 extern const struct word words_ftp_list[];
 extern const struct word words_trace[], words_trace_when[];

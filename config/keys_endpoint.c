@@ -164,6 +164,14 @@ static const struct key endpoint_keys[] = {
         {"port", KEY_INT, OUT(port), .least = 1, .most = 65535,
          .fallback_doc = "22 with sftp, 21 with ftps and ftp, 990 with `tls: {mode: implicit}`",
          .doc = "TCP port of the server."},
+        {"address_family", KEY_WORD, OUT(address_family), .fallback = "any",
+         .words = words_address_family,
+         .doc = "Which of the host's addresses are tried. They are tried a quarter of a second "
+                "after each other, IPv6 and IPv4 in turn, and the first that answers is taken."},
+        {"bind_address", KEY_TEXT, OUT(bind_address), .most = 45, .check = reach_check_address,
+         .fallback_doc = "the system's choice",
+         .doc = "The address of this machine that connections come from, where the partner's "
+                "firewall knows only one."},
         {"user", KEY_TEXT, .flags = KEY_REQUIRED, OUT(user), .most = 255, .check = check_user,
          .doc = "Name of the account at the server."},
         {"ssh_config", KEY_PATH, AT(ssh_config),
@@ -181,6 +189,8 @@ static const struct key endpoint_keys[] = {
          .table = &keys_auth, .doc = "How ferryd proves who it is: a list of methods."},
         {"host_key", KEY_SECTION, .table = &keys_host_key,
          .doc = "With sftp: how the server proves that it is the partner."},
+        {"algorithms", KEY_SECTION, .table = &keys_algorithms,
+         .doc = "With sftp: which algorithms are offered."},
         {"tls", KEY_SECTION, .table = &keys_tls,
          .doc = "With ftps: versions, certificates and pins."},
         {"account", KEY_ONE_OF, AT(account), .table = &keys_secret,

@@ -17,11 +17,6 @@
 /* Whether a load looks at the machine: included files, keys, directories. */
 enum disk_access { DISK_CHECK, DISK_IGNORE };
 
-struct texts {
-	const char *const *items;
-	size_t count;
-};
-
 /* ---- what the tables fill ------------------------------------------------------------------ */
 
 struct secret_form {
@@ -113,6 +108,11 @@ const char *tls_check_ciphers(const char *ciphers);
 const char *ftp_check_address(const char *address);
 const char *ftp_check_ports(const char *ports);
 const char *ftp_check_command(const char *command);
+
+/* reach.c: the way to the server. */
+void endpoint_finish_reach(struct loader *l, struct endpoint_form *f);
+const char *reach_check_address(const char *address);
+const char *reach_check_algorithms(const char *names);
 
 /* route.c */
 void route_finish(struct loader *l, struct route_form *f);

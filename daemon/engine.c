@@ -20,8 +20,12 @@ enum { SILENCE_ALLOWED_MS = 10000, EXIT_CANNOT_START = 1 };
 /* The vocabulary may be ahead of what is built in. */
 static const char *judge_endpoint(const struct endpoint_config *e, const char **key)
 {
+	const struct adapter *a = adapter_for((int)e->protocol);
+
 	*key = "protocol";
-	return adapter_for((int)e->protocol) ? NULL : "this build of ferryd does not carry it";
+	if (!a)
+		return "this build of ferryd does not carry it";
+	return a->judge ? a->judge(e, key) : NULL;
 }
 
 const struct config_judges engine_judges = {

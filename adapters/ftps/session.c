@@ -32,6 +32,20 @@ static void configure_data(const struct endpoint_config *p, CURL *c)
 	(void)curl_easy_setopt(c, CURLOPT_ACCEPTTIMEOUT_MS, (long)p->timeouts.request_ms);
 }
 
+static void configure_address(const struct endpoint_config *p, CURL *c)
+{
+	static const long families[] = {[FAMILY_ANY] = CURL_IPRESOLVE_WHATEVER,
+	                                [FAMILY_IPV4] = CURL_IPRESOLVE_V4,
+	                                [FAMILY_IPV6] = CURL_IPRESOLVE_V6};
+	char from[64];
+
+	(void)curl_easy_setopt(c, CURLOPT_IPRESOLVE, families[p->address_family]);
+	if (!p->bind_address)
+		return;
+	(void)snprintf(from, sizeof(from), "host!%s", p->bind_address);
+	(void)curl_easy_setopt(c, CURLOPT_INTERFACE, from);
+}
+
 static void configure_times(CURL *c)
 {
 	(void)curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, (long)NEVER_SECONDS);
@@ -62,6 +76,7 @@ static void configure(CURL *c, void *arg)
 	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 256L * 1024);
 	(void)curl_easy_setopt(c, CURLOPT_UPLOAD_BUFFERSIZE, 256L * 1024);
 	(void)curl_easy_setopt(c, CURLOPT_RESOLVE, s->resolve);
+	configure_address(s->endpoint, c);
 	configure_login(s, c);
 	configure_times(c);
 	configure_data(s->endpoint, c);

@@ -25,7 +25,8 @@ void abilities_describe(struct buf *out)
 	if (!ssh_has_rsa_sha2())
 		(void)buf_add_text(out, "    RSA keys sign with SHA-1 only, which current servers "
 		                        "refuse: use ed25519 or ecdsa keys\n");
-	s = libssh2_init(0) == 0 ? libssh2_session_init() : NULL;
+	ssh_library_init();
+	s = libssh2_session_init();
 	if (!s)
 		return;
 	list(s, LIBSSH2_METHOD_KEX, "key exchange", out);

@@ -5,6 +5,7 @@
 
 #include "adapters/charset.h"
 #include "adapters/sftp/abilities.h"
+#include "adapters/sftp/algorithms.h"
 #include "adapters/sftp/client.h"
 #include "adapters/sftp/files.h"
 #include "adapters/sftp/session.h"
@@ -216,6 +217,7 @@ static int mkdir_path(struct connection *c, const char *path, struct err *e)
 const struct adapter adapter_sftp = {
         .protocol = "sftp",
         .describe = abilities_describe,
+        .judge = algorithms_judge,
         .connect = connect_endpoint,
         .close = close_connection,
         .abort = abort_connection,

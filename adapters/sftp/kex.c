@@ -87,17 +87,24 @@ const char *kex_agreed(const struct ssh *s, int method)
 	return name ? name : "none";
 }
 
-static void trace_negotiated(struct ssh *s)
+void kex_describe(const struct ssh *s, char out[KEX_AGREED_BYTES])
 {
-	TRACE(s->trace, TRACE_KEX, "agreed: %s, %s, %s, %s", kex_agreed(s, LIBSSH2_METHOD_KEX),
-	      kex_agreed(s, LIBSSH2_METHOD_HOSTKEY), kex_agreed(s, LIBSSH2_METHOD_CRYPT_CS),
-	      kex_agreed(s, LIBSSH2_METHOD_MAC_CS));
+	(void)snprintf(out, KEX_AGREED_BYTES, "%s, %s, out %s %s %s, in %s %s %s",
+	               kex_agreed(s, LIBSSH2_METHOD_KEX), kex_agreed(s, LIBSSH2_METHOD_HOSTKEY),
+	               kex_agreed(s, LIBSSH2_METHOD_CRYPT_CS), kex_agreed(s, LIBSSH2_METHOD_MAC_CS),
+	               kex_agreed(s, LIBSSH2_METHOD_COMP_CS),
+	               kex_agreed(s, LIBSSH2_METHOD_CRYPT_SC), kex_agreed(s, LIBSSH2_METHOD_MAC_SC),
+	               kex_agreed(s, LIBSSH2_METHOD_COMP_SC));
 }
 
 int kex_run(struct ssh *s, int fd, struct err *e)
 {
+	char text[KEX_AGREED_BYTES];
+
 	if (handshake(s, fd, e) < 0)
 		return e->kind;
-	trace_negotiated(s);
+	kex_describe(s, text);
+	trace_about(s->trace, "agreed", "%s", text); /* in the head, which outlives the ring */
+	TRACE(s->trace, TRACE_KEX, "agreed: %s", text);
 	return 0;
 }

@@ -11,5 +11,8 @@
 /* Within the endpoint's handshake timeout. `fd` is the socket under the transport. */
 int kex_run(struct ssh *s, int fd, struct err *e);
 
+enum { KEX_AGREED_BYTES = 512 };
+/* All that was agreed upon, as session_algorithms() tells it. */
+void kex_describe(const struct ssh *s, char out[KEX_AGREED_BYTES]);
 /* LIBSSH2_METHOD_…: the name agreed upon, "none" if there is none. */
 const char *kex_agreed(const struct ssh *s, int method);

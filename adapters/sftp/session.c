@@ -1,7 +1,5 @@
 #include "adapters/sftp/session.h"
 
-#include <pthread.h>
-
 #include "adapters/sftp/algorithms.h"
 #include "adapters/sftp/auth.h"
 #include "adapters/sftp/channel.h"
@@ -18,6 +16,7 @@ struct session {
 	struct channel *channels[SESSION_STREAMS];
 	size_t channel_count;
 	char host_key[KEY_TYPE_BYTES + FINGERPRINT_BYTES];
+	char agreed[KEX_AGREED_BYTES];
 };
 
 /* ---- libssh2's callbacks ------------------------------------------------------------------- */
@@ -99,21 +98,13 @@ static int trust(struct session *s, const struct known_keys *known, struct err *
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-static void init_library(void)
-{
-	/* not thread-safe in libssh2; 0 or nothing works */
-	if (libssh2_init(0) != 0)
-		abort();
-}
-
 /* Takes the io. */
 static struct session *new_session(const struct endpoint_config *endpoint, struct trace *trace,
                                    struct io *io)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct session *s = mem_new_of(struct session);
 
-	(void)pthread_once(&once, init_library);
+	ssh_library_init();
 	s->ssh.endpoint = endpoint;
 	s->ssh.trace = trace;
 	s->ssh.transport = transport_new(io, trace);
@@ -131,6 +122,7 @@ static int establish(struct session *s, int fd, const struct known_keys *known,
 	algorithms_offer(&s->ssh, known);
 	if (kex_run(&s->ssh, fd, e) < 0)
 		return e->kind;
+	kex_describe(&s->ssh, s->agreed);
 	if (trust(s, known, e) < 0)
 		return e->kind;
 	return auth_login(&s->ssh, material, e);
@@ -252,6 +244,11 @@ const char *session_host_key(const struct session *s)
 const char *session_cipher(const struct session *s)
 {
 	return kex_agreed(&s->ssh, LIBSSH2_METHOD_CRYPT_CS);
+}
+
+const char *session_algorithms(const struct session *s)
+{
+	return s->agreed;
 }
 
 struct session_traffic session_traffic(const struct session *s)

@@ -1,6 +1,9 @@
 #include "adapters/sftp/ssh.h"
 
+#include <pthread.h>
+
 #include "adapters/diagnosis.h"
+#include "adapters/sftp/algorithms.h"
 #include "daemon/base/escape.h"
 
 static const struct {
@@ -19,13 +22,27 @@ const char *ssh_library(void)
 	return text;
 }
 
+static void init_library(void)
+{
+	/* not thread-safe in libssh2; 0 or nothing works */
+	if (libssh2_init(0) != 0)
+		abort();
+}
+
+void ssh_library_init(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void)pthread_once(&once, init_library);
+}
+
 bool ssh_has_rsa_sha2(void)
 {
 	return libssh2_version(0x010b00) != NULL; /* 1.11.0 */
 }
 
 /* The list without a common name, when both lists are known and that is the reason. */
-static bool explain_kex(const struct ssh *s, const struct transport_evidence *seen, struct err *e)
+static bool explain_kex(struct ssh *s, const struct transport_evidence *seen, struct err *e)
 {
 	static const enum diagnosis_list kinds[] = {
 	        [KEX_METHODS] = DIAGNOSIS_KEX,
@@ -38,6 +55,7 @@ static bool explain_kex(const struct ssh *s, const struct transport_evidence *se
 	        [KEX_COMPRESSION_IN] = DIAGNOSIS_COMPRESSION,
 	};
 	const struct kexinit *ours = &seen->ours->kexinit, *theirs = &seen->theirs->kexinit;
+	struct algorithm_advice advice;
 	enum kex_list missing;
 
 	if (!ours->text || !theirs->text)
@@ -45,6 +63,7 @@ static bool explain_kex(const struct ssh *s, const struct transport_evidence *se
 	missing = kex_missing(ours, theirs);
 	if (missing >= sizeof(kinds) / sizeof(kinds[0]))
 		return false;
+	algorithms_advise(s, missing, theirs->list[missing], &advice);
 	(void)diagnosis_no_common(
 	        &(struct diagnosis_algorithms){
 	                .which = kinds[missing],
@@ -52,6 +71,10 @@ static bool explain_kex(const struct ssh *s, const struct transport_evidence *se
 	                .theirs = theirs->list[missing],
 	                .server = seen->identification->text,
 	                .library = ssh_library(),
+	                .key = advice.key,
+	                .narrowed = advice.narrowed,
+	                .weak = advice.weak,
+	                .is_own = advice.is_own,
 	        },
 	        e);
 	TRACE(s->trace, TRACE_KEX, "no common %s: server %s; ours %s", kex_list_name(missing),

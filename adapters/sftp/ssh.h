@@ -53,6 +53,8 @@ struct ssh {
 
 /* "libssh2 1.10.0": the one that is linked, not the one compiled with. */
 const char *ssh_library(void);
+/* Before anything else of it; any number of times, from any thread. */
+void ssh_library_init(void);
 /* Can the linked library sign and check RSA with SHA-2? */
 bool ssh_has_rsa_sha2(void);
 

@@ -4,7 +4,7 @@
 Usage: ssh_peers.py FOLDER GROUP...; prints "NAME PORT" lines and "READY", obeys commands on standard
 input, and ends with everything it started when standard input ends.
 
-Groups: sshd (OpenSSH in several set-ups), password (asyncssh), bytes (what no SSH server would say).
+Groups: sshd (OpenSSH in several set-ups), reach (more of them, for reach_peers.py), password (asyncssh), bytes (what no SSH server would say).
 Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop".
 """
 import asyncio
@@ -24,6 +24,7 @@ sys.dont_write_bytecode = True
 
 from lib.keys import make_key, public_key  # noqa: E402
 from lib.processes import free_port  # noqa: E402
+from lib.reach_peers import start_reach  # noqa: E402
 
 IDENTIFICATION = b"SSH-2.0-Hostile_1.0\r\n"
 
@@ -293,6 +294,8 @@ def main():
                 names[name] = Listener(serve).port
         if "password" in groups:
             counts = start_password(folder, names, started)
+        if "reach" in groups:
+            start_reach(folder, names, started)
         if "sshd" in groups:
             cutter = start_sshd(folder, names, started)
         for name, port in names.items():
