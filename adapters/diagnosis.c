@@ -259,6 +259,18 @@ int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e
 	        changed_cure(k, cure, sizeof(cure)));
 }
 
+int diagnosis_host_key_weak(const struct diagnosis_host_key *k, int bits, int least, struct err *e)
+{
+	char host[SHORT_ROOM];
+
+	return err_set(
+	        e, ERR_TRUST, "SSH-HOSTKEY-WEAK", 0,
+	        "the host key of %s port %d is an RSA key of %d bits, %d are wanted. No login "
+	        "was sent. Ask the partner for a new key, Ed25519 at best; until then "
+	        "`algorithms: {rsa_min_bits: %d}` in this endpoint allows it",
+	        shown(k->host, host, sizeof(host)), k->port, bits, least, bits);
+}
+
 int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e)
 {
 	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];

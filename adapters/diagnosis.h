@@ -65,6 +65,8 @@ struct diagnosis_host_key {
 };
 int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e);
 int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e);
+/* An RSA key with fewer bits than are asked for: SSH-HOSTKEY-WEAK. */
+int diagnosis_host_key_weak(const struct diagnosis_host_key *k, int bits, int least, struct err *e);
 int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e);
 
 /* ---- login --------------------------------------------------------------------------------- */

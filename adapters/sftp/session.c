@@ -1,5 +1,6 @@
 #include "adapters/sftp/session.h"
 
+#include "adapters/diagnosis.h"
 #include "adapters/sftp/algorithms.h"
 #include "adapters/sftp/auth.h"
 #include "adapters/sftp/channel.h"
@@ -76,6 +77,22 @@ static void set_callbacks(LIBSSH2_SESSION *lib)
 
 /* ---- trust --------------------------------------------------------------------------------- */
 
+/* Before it may be put on record. */
+static int check_strength(const struct ssh *s, const void *blob, size_t n, struct err *e)
+{
+	int least = s->endpoint->algorithms.rsa_min_bits, bits;
+	char type[KEY_TYPE_BYTES];
+
+	if (!key_blob_type(blob, n, type) || strcmp(type, "ssh-rsa") != 0)
+		return 0;
+	bits = key_blob_bits(blob, n);
+	if (bits >= least)
+		return 0;
+	return diagnosis_host_key_weak(
+	        &(struct diagnosis_host_key){.host = s->endpoint->host, .port = s->endpoint->port},
+	        bits, least, e);
+}
+
 static int trust(struct session *s, const struct known_keys *known, struct err *e)
 {
 	size_t n = 0;
@@ -88,6 +105,8 @@ static int trust(struct session *s, const struct known_keys *known, struct err *
 	(void)key_blob_type(blob, n, name);
 	(void)snprintf(s->host_key, sizeof(s->host_key), "%s %s", name,
 	               key_fingerprint(blob, n, fingerprint));
+	if (check_strength(&s->ssh, blob, n, e) < 0)
+		return e->kind;
 	return host_key_check(&(struct host_key_case){.endpoint = s->ssh.endpoint,
 	                                              .known = known,
 	                                              .trace = s->ssh.trace,

@@ -158,6 +158,30 @@ static void test_algorithms__narrow_servers_connect_or_are_explained(void **stat
 	rig_run(narrow_servers);
 }
 
+/* ---- size ---------------------------------------------------------------------------------- */
+
+/* ssh-keygen makes RSA keys of 3072 bits. */
+static void rsa_of_3072_bits(struct worker *worker)
+{
+	struct wish w;
+	struct err e;
+
+	(void)worker;
+	wish_init(&w, "rsa_old");
+	wish_for(&w, ALGORITHM_HOST_KEYS, "+ssh-rsa");
+	w.partner.endpoint.algorithms.rsa_min_bits = 3073;
+	check_code(&w.partner, &e, "SSH-HOSTKEY-WEAK");
+	check(says(&e, "of 3072 bits, 3073 are wanted") && says(&e, "{rsa_min_bits: 3072}"));
+	w.partner.endpoint.algorithms.rsa_min_bits = 3072;
+	opens_with(&w, "ssh-rsa");
+}
+
+static void test_algorithms__rsa_host_keys_have_a_least_size(void **state)
+{
+	(void)state;
+	rig_run(rsa_of_3072_bits);
+}
+
 /* ---- compression --------------------------------------------------------------------------- */
 
 static void compresses(struct worker *worker)
@@ -186,6 +210,7 @@ int main(void)
 	        cmocka_unit_test(test_algorithms__weak_ones_are_named_with_their_line),
 	        cmocka_unit_test(test_algorithms__own_list_is_told_as_the_cause),
 	        cmocka_unit_test(test_algorithms__narrow_servers_connect_or_are_explained),
+	        cmocka_unit_test(test_algorithms__rsa_host_keys_have_a_least_size),
 	        cmocka_unit_test(test_algorithms__compression_where_the_server_has_it),
 	};
 	int failed;
