@@ -40,6 +40,8 @@
 #include "daemon/base/err.h"
 #include "daemon/runtime/deadline.h"
 
+struct command;
+struct command_result;
 struct endpoint_config;
 struct trace;
 struct connection; /* each adapter's own */
@@ -162,6 +164,12 @@ struct adapter {
 	int (*remove)(struct connection *c, const char *path, struct err *e); /* a file */
 	/* Parents too; an existing directory is success. */
 	int (*mkdir)(struct connection *c, const char *path, struct err *e);
+
+	/* Runs a command at the server and waits for its end: EXEC-… (sftp/exec.h). NULL where the
+	 * protocol cannot. `result` is the caller's, made with command_result_init(), and is filled
+	 * as far as the command came. */
+	int (*execute)(struct connection *c, const struct command *command,
+	               struct command_result *result, struct err *e);
 
 	/* ---- only where the source or destination is this machine, else NULL ---- */
 

@@ -7,8 +7,10 @@
 #include "adapters/sftp/abilities.h"
 #include "adapters/sftp/algorithms.h"
 #include "adapters/sftp/client.h"
+#include "adapters/sftp/exec.h"
 #include "adapters/sftp/files.h"
 #include "adapters/sftp/session.h"
+#include "adapters/sftp/shell.h"
 #include "config/config.h"
 #include "daemon/base/mem.h"
 
@@ -22,6 +24,7 @@ struct connection {
 	struct sftp_settings sibling_settings;
 	bool is_opening, is_refused;
 	enum charset charset; /* of names at the server */
+	int64_t keepalive_ms;
 	struct capabilities capabilities;
 };
 
@@ -88,6 +91,7 @@ static int connect_endpoint(const struct endpoint_config *endpoint, struct trace
 	int r = session_open(endpoint, trace, &c->session, e);
 
 	c->charset = endpoint->charset;
+	c->keepalive_ms = endpoint->keepalive_ms;
 	if (r == 0)
 		r = start_client(c, endpoint, trace, e);
 	if (r < 0) {
@@ -214,6 +218,51 @@ static int mkdir_path(struct connection *c, const char *path, struct err *e)
 	return there ? sftp_mkdir(c->client, there, e) : e->kind;
 }
 
+/* ---- commands ------------------------------------------------------------------------------ */
+
+static int show_life(void *arg, struct err *e)
+{
+	return ping(arg, e);
+}
+
+/* Words and variables may hold names: in the server's character set too. */
+static int encode_words(const struct connection *c, const struct command *cmd, struct buf *line,
+                        struct err *e)
+{
+	for (size_t i = 0; i < cmd->count; i++) {
+		_cleanup_free_ char *word = charset_encode(c->charset, cmd->words[i], e);
+
+		if (!word)
+			return e->kind;
+		if ((i && buf_add_text(line, " ") < 0) || shell_word(line, word) < 0)
+			return err_set(e, ERR_POLICY, "EXEC-TOO-LONG", 0,
+			               "the command is longer than %d bytes", EXEC_LINE_BYTES);
+	}
+	return 0;
+}
+
+static int execute(struct connection *c, const struct command *cmd, struct command_result *result,
+                   struct err *e)
+{
+	struct exec x = {.environment = cmd->environment,
+	                 .environment_count = cmd->environment_count,
+	                 .timeout_ms = cmd->timeout_ms,
+	                 .quiet_ms = c->keepalive_ms,
+	                 .quiet = show_life,
+	                 .arg = c};
+	struct buf line;
+	int r;
+
+	buf_init(&line, EXEC_LINE_BYTES);
+	r = encode_words(c, cmd, &line, e);
+	if (r == 0) {
+		x.line = buf_text(&line);
+		r = session_execute(c->session, &x, result, e);
+	}
+	buf_release(&line);
+	return r;
+}
+
 const struct adapter adapter_sftp = {
         .protocol = "sftp",
         .describe = abilities_describe,
@@ -231,4 +280,5 @@ const struct adapter adapter_sftp = {
         .rename = rename_path,
         .remove = remove_path,
         .mkdir = mkdir_path,
+        .execute = execute,
 };

@@ -4,6 +4,7 @@
 #include "adapters/sftp/algorithms.h"
 #include "adapters/sftp/auth.h"
 #include "adapters/sftp/channel.h"
+#include "adapters/sftp/exec.h"
 #include "adapters/sftp/host_key.h"
 #include "adapters/sftp/kex.h"
 #include "adapters/sftp/reach.h"
@@ -198,6 +199,12 @@ int session_open_subsystem(struct session *s, const char *name, struct stream **
 	s->channels[s->channel_count++] = c;
 	*out = channel_stream(c);
 	return 0;
+}
+
+int session_execute(struct session *s, const struct exec *x, struct command_result *result,
+                    struct err *e)
+{
+	return exec_run(&s->ssh, x, result, e);
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */

@@ -44,6 +44,11 @@ int session_open(const struct endpoint_config *endpoint, struct trace *trace, st
 /* The stream belongs to the session. At most SESSION_STREAMS in one session. */
 enum { SESSION_STREAMS = 4 };
 int session_open_subsystem(struct session *s, const char *name, struct stream **out, struct err *e);
+/* A command beside the streams (exec.h). */
+struct exec;
+struct command_result;
+int session_execute(struct session *s, const struct exec *x, struct command_result *result,
+                    struct err *e);
 /* Says good-bye without waiting for an answer and frees everything, streams too. No other fiber may
  * be inside a call on it. NULL allowed. */
 void session_close(struct session *s);

@@ -19,6 +19,7 @@
 	X(SSH_KEX, "key exchange", "SSH-KEX-TIMEOUT", "handshake")                   \
 	X(SSH_AUTH, "authentication", "SSH-AUTH-TIMEOUT", "auth")                    \
 	X(SSH_CHANNEL, "opening the SFTP channel", "SSH-CHANNEL-TIMEOUT", "request") \
+	X(SSH_COMMAND, "running a command", "SSH-CHANNEL-TIMEOUT", "request")        \
 	X(SSH_OPEN, "data transfer", "TIMEOUT", "request")
 
 enum ssh_phase {
@@ -29,6 +30,7 @@ enum ssh_phase {
 
 enum {
 	SSH_SERVER_TEXT = 192,
+	SSH_LEFT_CHANNELS = 4,
 	SSH_MEMORY_MAX = 160 * 1024 * 1024, /* of libssh2, for one connection */
 };
 
@@ -40,6 +42,11 @@ struct ssh {
 	struct link memory; /* what libssh2 holds (ssh_memory.c) */
 	size_t memory_bytes;
 	bool memory_listed;
+
+	/* commands (exec.c) */
+	bool runs_commands;                                /* the server is known to */
+	LIBSSH2_CHANNEL *left_channels[SSH_LEFT_CHANNELS]; /* of commands that went on too long */
+	size_t left_count;
 
 	/* last words, raw */
 	unsigned disconnect_code;

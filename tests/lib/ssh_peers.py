@@ -218,6 +218,11 @@ def start_sshd(folder, names, started):
         "sshd_sha1": ("internal-sftp", "Ciphers aes128-ctr\nMACs hmac-sha1"),
         "sshd_sntrup": ("internal-sftp", "KexAlgorithms sntrup761x25519-sha512@openssh.com"),
         "sshd_rsa": ("internal-sftp", ""),
+        "sshd_internal": ("internal-sftp", "ForceCommand internal-sftp"),
+        "sshd_forced": ("internal-sftp", "ForceCommand /usr/lib/openssh/sftp-server"),
+        "sshd_one": ("internal-sftp", "MaxSessions 1"),
+        "sshd_env": ("internal-sftp", "AcceptEnv FERRY_*"),
+        "sshd_alive": ("internal-sftp", "ClientAliveInterval 1\nClientAliveCountMax 2"),
     }
     for name, (subsystem, extra) in set_ups.items():
         server = Sshd(folder / name, subsystem, extra, "rsa" if name == "sshd_rsa" else "ed25519")
