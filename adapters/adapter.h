@@ -87,6 +87,10 @@ struct get_options {
 	int64_t expect_mtime_ms; /* checked against a stat after the last byte (DATA-CHANGED) unless
 	                          * MTIME_UNKNOWN */
 	uint64_t max_size;       /* more: ERR_POLICY "FILE-TOO-LARGE" */
+	/* Bytes the caller has already: the sink gets what follows them. Sizes are the whole file's
+	 * all the same. A server that cannot begin there: ERR_OBJECT, most often "DATA-NO-RESUME";
+	 * one that begins at the start instead is found out by the size, DATA-LONG. */
+	uint64_t offset;
 };
 
 /*

@@ -80,6 +80,7 @@ struct curl_job {
 	const char *request; /* "MLSD", "LIST"; NULL: RETR */
 	struct sink sink;
 	struct source source;
+	uint64_t offset; /* RETR: REST first */
 
 	/* what became of it */
 	CURLcode rc;

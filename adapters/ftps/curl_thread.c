@@ -208,6 +208,11 @@ static int on_close(void *arg, curl_socket_t fd)
 
 /* ---- one job ------------------------------------------------------------------------------- */
 
+/* Commands of the job's own: before anything else, and between the data connection and RETR. */
+struct curl_orders {
+	struct curl_slist *before, *just_before;
+};
+
 static void configure_transfer(struct curl_loop *l, const struct curl_job *job)
 {
 	CURL *c = l->easy;
@@ -229,7 +234,7 @@ static void configure_transfer(struct curl_loop *l, const struct curl_job *job)
 	}
 }
 
-static void configure(struct curl_loop *l, struct curl_job *job, struct curl_slist *quote)
+static void configure(struct curl_loop *l, struct curl_job *job, const struct curl_orders *orders)
 {
 	CURL *c = l->easy;
 
@@ -249,7 +254,8 @@ static void configure(struct curl_loop *l, struct curl_job *job, struct curl_sli
 	(void)curl_easy_setopt(c, CURLOPT_CLOSESOCKETDATA, l);
 	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, job->words);
 	(void)curl_easy_setopt(c, CURLOPT_URL, job->url);
-	(void)curl_easy_setopt(c, CURLOPT_QUOTE, quote);
+	(void)curl_easy_setopt(c, CURLOPT_QUOTE, orders->before);
+	(void)curl_easy_setopt(c, CURLOPT_PREQUOTE, orders->just_before);
 	configure_transfer(l, job);
 }
 
@@ -325,33 +331,46 @@ static CURLcode perform(struct curl_loop *l)
 	return result(l);
 }
 
-/* "*": libcurl closes the connection when a command is refused; we look at the reply ourselves. */
-static struct curl_slist *make_quote(const struct curl_job *job)
+/* Takes the text. */
+static struct curl_slist *make_order(char *text)
 {
-	struct curl_slist *quote;
-	char *starred;
+	struct curl_slist *order = curl_slist_append(NULL, text);
 
-	if (!job->command)
-		return NULL;
-	starred = mem_printf("*%s", job->command);
-	quote = curl_slist_append(NULL, starred);
-	if (!quote)
+	if (!order)
 		abort(); /* as mem_new */
-	free(starred);
-	return quote;
+	free(text);
+	return order;
+}
+
+/*
+ * "*": libcurl closes the connection when a command is refused; we look at the reply ourselves. Not
+ * so for REST: after a refusal the file must not come from its start. It is said by us because
+ * libcurl forgets it where it does not ask for the SIZE (7.88.1, 8.14.1).
+ */
+static struct curl_orders make_orders(const struct curl_job *job)
+{
+	struct curl_orders orders = {NULL, NULL};
+
+	if (job->command)
+		orders.before = make_order(mem_printf("*%s", job->command));
+	if (job->offset)
+		orders.just_before =
+		        make_order(mem_printf("REST %llu", (unsigned long long)job->offset));
+	return orders;
 }
 
 /* True when the connection can be used on. */
 static bool do_job(struct curl_loop *l, struct curl_job *job)
 {
-	struct curl_slist *quote = make_quote(job);
+	struct curl_orders orders = make_orders(job);
 	CURLcode rc;
 
-	configure(l, job, quote);
+	configure(l, job, &orders);
 	rc = perform(l);
 	(void)curl_multi_remove_handle(l->multi, l->easy);
 	(void)curl_easy_setopt(l->easy, CURLOPT_ERRORBUFFER, NULL); /* the job's frame will go */
-	curl_slist_free_all(quote);
+	curl_slist_free_all(orders.before);
+	curl_slist_free_all(orders.just_before);
 	job->rc = rc;
 	if (rc == CURLE_OK)
 		l->has_logged_in = true;

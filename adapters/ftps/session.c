@@ -169,6 +169,7 @@ static void take_feature(struct ftp_features *f, const char *line, size_t n)
 	f->mlst |= strcmp(word, "MLST") == 0 || strcmp(word, "MLSD") == 0;
 	f->size |= strcmp(word, "SIZE") == 0;
 	f->mdtm |= strcmp(word, "MDTM") == 0;
+	f->rest |= strcmp(word, "REST") == 0;
 	f->utf8 |= strcmp(word, "UTF8") == 0;
 }
 
@@ -180,7 +181,7 @@ static void take_features(struct ftp_session *s)
 	const char *line = r.lines, *end = r.lines + r.n;
 
 	if (r.code != 211) {
-		s->features = (struct ftp_features){.size = true, .mdtm = true};
+		s->features = (struct ftp_features){.size = true, .mdtm = true, .rest = true};
 		return;
 	}
 	while (line < end) {

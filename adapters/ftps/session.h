@@ -20,7 +20,7 @@
 #include "adapters/ftps/tls.h"
 
 struct ftp_features {
-	bool mlst, size, mdtm, utf8;
+	bool mlst, size, mdtm, rest, utf8;
 	bool is_unix; /* SYST: takes ls's options */
 };
 

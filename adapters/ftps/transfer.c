@@ -2,6 +2,7 @@
 
 #include "adapters/ftps/files.h"
 #include "adapters/ftps/path.h"
+#include "adapters/received.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -9,59 +10,44 @@
 
 struct get {
 	struct ftp_session *session;
-	const char *path;
-	const struct get_options *o;
-	uint64_t total;
+	struct received got;
 };
-
-static int wrong_size(const struct get *g, const char *code, const char *what, struct err *e)
-{
-	struct escaped tmp;
-
-	return err_set(e, ERR_INTEGRITY, code, 0, "read %s: %s the %llu bytes that were listed",
-	               escape_name(g->path, &tmp), what, (unsigned long long)g->o->expect_size);
-}
-
-static int check_longer(const struct get *g, uint64_t total, struct err *e)
-{
-	struct escaped tmp;
-
-	if (g->o->expect_size != SIZE_UNKNOWN && total > g->o->expect_size)
-		return wrong_size(g, "DATA-LONG", "the file is longer than", e);
-	if (total > g->o->max_size)
-		return err_set(e, ERR_POLICY, "FILE-TOO-LARGE", 0,
-		               "read %s: the file is larger than the %llu bytes the route allows",
-		               escape_name(g->path, &tmp), (unsigned long long)g->o->max_size);
-	return 0;
-}
 
 static int on_bytes(void *arg, const void *data, size_t n, struct err *e)
 {
-	struct get *g = arg;
-	int r = check_longer(g, g->total + n, e);
+	return received_write(arg, data, n, e);
+}
 
-	if (r == 0)
-		r = g->o->sink.write(g->o->sink.arg, data, n, e);
-	if (r == 0)
-		g->total += n;
-	return r;
+/* A server that has told what it can do, and not that, is not asked: libcurl would drop the
+ * connection with the refusal. */
+static int check_may_resume(const struct get *g, struct err *e)
+{
+	struct escaped tmp;
+
+	if (g->got.o->offset == 0 || g->session->features.rest)
+		return 0;
+	return err_set(e, ERR_OBJECT, "DATA-NO-RESUME", 0,
+	               "read %s: the server cannot begin in the middle of a file (no REST STREAM "
+	               "in its answer to FEAT)",
+	               escape_name(g->got.path, &tmp));
 }
 
 static int receive(struct get *g, struct err *e)
 {
-	_cleanup_free_ char *there = ftp_path(g->session, g->path, e);
+	_cleanup_free_ char *there = ftp_path(g->session, g->got.path, e);
 	_cleanup_free_ char *url = NULL;
 	struct curl_job job = {
 	        .label = "data of a file",
 	        .kind = CURL_RECEIVE,
-	        .sink = {on_bytes, g},
+	        .sink = {on_bytes, &g->got},
+	        .offset = g->got.o->offset,
 	};
 
 	if (!there)
 		return e->kind;
 	url = ftp_path_url(g->session, there, PATH_IS_FILE);
 	job.url = url;
-	return ftp_session_run(g->session, &job, "read", g->path, e);
+	return ftp_session_run(g->session, &job, "read", g->got.path, e);
 }
 
 /* libcurl demands this as well; that it does is not ours to rely on (F10). */
@@ -81,43 +67,32 @@ static int check_unchanged(const struct get *g, struct err *e)
 {
 	struct escaped tmp;
 	struct entry now;
-	int r = ftp_stat(g->session, g->path, &now, e);
+	int r = ftp_stat(g->session, g->got.path, &now, e);
 
 	if (r < 0)
 		return err_wrap(e, "after reading it");
-	if (now.size == SIZE_UNKNOWN && g->o->expect_size == SIZE_UNKNOWN)
+	if (now.size == SIZE_UNKNOWN && g->got.o->expect_size == SIZE_UNKNOWN)
 		return err_set(e, ERR_INTEGRITY, "DATA-SIZE-UNKNOWN", 0,
 		               "read %s: the server does not tell the size, so nothing proves that "
 		               "all has arrived",
-		               escape_name(g->path, &tmp));
-	if ((now.size != SIZE_UNKNOWN && now.size != g->total) ||
-	    (g->o->expect_mtime_ms != MTIME_UNKNOWN && now.mtime_ms != MTIME_UNKNOWN &&
-	     now.mtime_ms != g->o->expect_mtime_ms))
-		return err_set(
-		        e, ERR_INTEGRITY, "DATA-CHANGED", 0,
-		        "read %s: the file changed meanwhile: %llu bytes of time %lld now, %llu of "
-		        "time %lld were expected",
-		        escape_name(g->path, &tmp), (unsigned long long)now.size,
-		        (long long)now.mtime_ms / 1000, (unsigned long long)g->total,
-		        (long long)g->o->expect_mtime_ms / 1000);
-	return 0;
+		               escape_name(g->got.path, &tmp));
+	return received_unchanged(&g->got, &now, e);
 }
 
 int ftp_get(struct ftp_session *s, const char *path, const struct get_options *o, struct err *e)
 {
-	struct get g = {s, path, o, 0};
-	bool wants_stat = o->expect_mtime_ms != MTIME_UNKNOWN || o->expect_size == SIZE_UNKNOWN;
-	int r = 0;
+	struct get g = {.session = s};
+	int r = received_begin(&g.got, path, o, e);
 
-	if (o->expect_size != SIZE_UNKNOWN && o->expect_size > o->max_size)
-		r = check_longer(&g, o->expect_size, e);
+	if (r == 0)
+		r = check_may_resume(&g, e);
 	if (r == 0)
 		r = receive(&g, e);
 	if (r == 0)
 		r = check_confirmed(s, "RETR", path, e);
-	if (r == 0 && o->expect_size != SIZE_UNKNOWN && g.total < o->expect_size)
-		r = wrong_size(&g, "DATA-SHORT", "the file ends before", e);
-	if (r == 0 && wants_stat)
+	if (r == 0)
+		r = received_end(&g.got, e);
+	if (r == 0 && received_wants_look(&g.got))
 		r = check_unchanged(&g, e);
 	return r;
 }

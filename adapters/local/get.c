@@ -53,6 +53,8 @@ static int check_announced(const struct get *g, struct err *e)
 		return refuse(g, "DATA-LONG", "has grown since it was listed", e);
 	if (o->expect_size != SIZE_UNKNOWN && size < o->expect_size)
 		return refuse(g, "DATA-SHORT", "has shrunk since it was listed", e);
+	if (size < o->offset)
+		return refuse(g, "DATA-SHORT", "is shorter than what was read of it before", e);
 	if (o->expect_mtime_ms != MTIME_UNKNOWN && o->expect_mtime_ms != local_mtime_ms(&g->before))
 		return refuse(g, "DATA-CHANGED", "was written again since it was listed", e);
 	return 0;
@@ -98,13 +100,13 @@ static int read_at(const struct get *g, struct piece *p, struct err *e)
 /* No room for one byte more is needed: a file that grows fails check_unchanged. */
 static int read_small(struct get *g, struct err *e)
 {
-	size_t size = (size_t)g->before.st_size;
-	struct piece p = {.get = g, .data = mem_new(size), .room = size};
+	size_t size = (size_t)((uint64_t)g->before.st_size - g->o->offset);
+	struct piece p = {.get = g, .data = mem_new(size), .room = size, .at = g->o->offset};
 	int r;
 
 	r = read_at(g, &p, e);
 	if (r == 0)
-		r = check_unchanged(g, p.n, e);
+		r = check_unchanged(g, p.at + p.n, e);
 	g->data = p.data;
 	g->n = p.n;
 	return r;
@@ -194,7 +196,7 @@ static int copy_pieces(struct get *g, struct piece p[2], struct err *e)
 static int copy_large(struct get *g, struct err *e)
 {
 	struct piece p[2] = {
-	        {.get = g, .data = mem_new(LOCAL_SMALL), .room = LOCAL_SMALL},
+	        {.get = g, .data = mem_new(LOCAL_SMALL), .room = LOCAL_SMALL, .at = g->o->offset},
 	        {.get = g, .data = mem_new(LOCAL_SMALL), .room = LOCAL_SMALL},
 	};
 	int r = copy_pieces(g, p, e);

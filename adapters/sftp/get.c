@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "adapters/received.h"
 #include "adapters/sftp/ask.h"
 #include "adapters/sftp/errors.h"
 #include "adapters/sftp/files.h"
@@ -13,76 +14,21 @@ struct get {
 	struct sftp_client *client;
 	const char *path;
 	const struct get_options *o;
+	struct received got;
 	struct sftp_handle handle;
 	struct window window;
-	uint64_t asked, delivered; /* offsets */
+	uint64_t asked; /* offset */
 	size_t piece_most;
 	bool is_at_end;
 };
 
 /* ---- judgement ----------------------------------------------------------------------------- */
 
-static int wrong_size(const struct get *g, const char *code, const char *what, struct err *e)
-{
-	struct escaped tmp;
-
-	return err_set(e, ERR_INTEGRITY, code, 0, "read %s: %s the %llu bytes that were listed",
-	               escape_name(g->path, &tmp), what, (unsigned long long)g->o->expect_size);
-}
-
-static int check_longer(const struct get *g, uint64_t total, struct err *e)
-{
-	struct escaped tmp;
-
-	if (g->o->expect_size != SIZE_UNKNOWN && total > g->o->expect_size)
-		return wrong_size(g, "DATA-LONG", "the file is longer than", e);
-	if (total > g->o->max_size)
-		return err_set(e, ERR_POLICY, "FILE-TOO-LARGE", 0,
-		               "read %s: the file is larger than the %llu bytes the route allows",
-		               escape_name(g->path, &tmp), (unsigned long long)g->o->max_size);
-	return 0;
-}
-
-static int check_shorter(const struct get *g, uint64_t total, struct err *e)
-{
-	if (g->o->expect_size == SIZE_UNKNOWN || total == g->o->expect_size)
-		return 0;
-	return wrong_size(g, "DATA-SHORT", "the file ends before", e);
-}
-
-static int check_unchanged(const struct get *g, const struct wire_attrs *a, uint64_t total,
-                           struct err *e)
-{
-	struct escaped tmp;
-	struct entry now;
-
-	sftp_entry_fill(&now, a);
-	if (now.size != SIZE_UNKNOWN && now.size != total)
-		return err_set(
-		        e, ERR_INTEGRITY, "DATA-CHANGED", 0,
-		        "read %s: the file changed meanwhile: %llu bytes now, %llu were read",
-		        escape_name(g->path, &tmp), (unsigned long long)now.size,
-		        (unsigned long long)total);
-	if (g->o->expect_mtime_ms != MTIME_UNKNOWN && now.mtime_ms != MTIME_UNKNOWN &&
-	    now.mtime_ms != g->o->expect_mtime_ms)
-		return err_set(e, ERR_INTEGRITY, "DATA-CHANGED", 0,
-		               "read %s: the file changed meanwhile: its time is %lld, listed was "
-		               "%lld",
-		               escape_name(g->path, &tmp), (long long)now.mtime_ms / 1000,
-		               (long long)g->o->expect_mtime_ms / 1000);
-	return 0;
-}
-
-static bool wants_stat(const struct get *g)
-{
-	return g->o->expect_mtime_ms != MTIME_UNKNOWN || g->o->expect_size == SIZE_UNKNOWN;
-}
-
 /* The open file is what was read; servers without FSTAT are asked for the name. */
-static int judge_stat(const struct get *g, struct sftp_request *fstat, uint64_t total,
-                      struct err *e)
+static int judge_stat(const struct get *g, struct sftp_request *fstat, struct err *e)
 {
 	struct wire_attrs a;
+	struct entry now;
 	struct err refused;
 	int r = sftp_request_await(fstat, sftp_client_settings(g->client)->request_ms, e);
 
@@ -91,12 +37,10 @@ static int judge_stat(const struct get *g, struct sftp_request *fstat, uint64_t 
 	a = fstat->attrs;
 	if (sftp_request_check(fstat, &refused) < 0)
 		r = sftp_ask_attrs(g->client, SFTP_STAT, g->path, &a, e);
-	return r < 0 ? r : check_unchanged(g, &a, total, e);
-}
-
-static int give(const struct get *g, const void *data, size_t n, struct err *e)
-{
-	return n ? g->o->sink.write(g->o->sink.arg, data, n, e) : 0;
+	if (r < 0)
+		return r;
+	sftp_entry_fill(&now, &a);
+	return received_unchanged(&g->got, &now, e);
 }
 
 static int open_file(struct get *g, struct err *e)
@@ -125,22 +69,20 @@ static int send_read(const struct get *g, struct sftp_request *rq, struct err *e
  * §3). 1 = the answer was short of the listed size without being empty: nothing was given to the
  * sink; read again piece by piece.
  */
-static int judge_small(const struct get *g, const struct sftp_request *rq,
-                       struct sftp_request *fstat, struct err *e)
+static int judge_small(struct get *g, const struct sftp_request *rq, struct sftp_request *fstat,
+                       struct err *e)
 {
 	size_t n = rq->reply == WIRE_DATA ? rq->data_bytes : 0;
 	int r = sftp_request_is_eof(rq) ? 0 : sftp_request_check(rq, e);
 
-	if (r == 0)
-		r = check_longer(g, n, e);
 	if (r == 0 && n > 0 && n < g->o->expect_size)
 		return 1;
 	if (r == 0)
-		r = check_shorter(g, n, e);
+		r = received_write(&g->got, rq->data, n, e);
 	if (r == 0)
-		r = give(g, rq->data, n, e);
-	if (r == 0 && wants_stat(g))
-		r = judge_stat(g, fstat, n, e);
+		r = received_end(&g->got, e);
+	if (r == 0 && received_wants_look(&g->got))
+		r = judge_stat(g, fstat, e);
 	return r;
 }
 
@@ -156,7 +98,7 @@ static int get_small(struct get *g, struct err *e)
 	rq.length = g->o->expect_size + 1;
 	if (r == 0)
 		r = send_read(g, &rq, e);
-	if (r == 0 && wants_stat(g))
+	if (r == 0 && received_wants_look(&g->got))
 		r = sftp_ask_handle(&fstat, &g->handle, SFTP_FSTAT, g->path, e);
 	sftp_handle_drop(&g->handle);
 	if (r == 0)
@@ -204,13 +146,10 @@ static int ask_ahead(struct get *g, struct err *e)
 static int use_data(struct get *g, struct chunk *k, struct err *e)
 {
 	size_t n = k->rq.data_bytes;
-	int r = check_longer(g, g->delivered + n, e);
+	int r = received_write(&g->got, k->data, n, e);
 
-	if (r == 0)
-		r = give(g, k->data, n, e);
 	if (r < 0)
 		return r;
-	g->delivered += n;
 	if (n == k->bytes) {
 		window_pop(&g->window);
 		return 0;
@@ -230,7 +169,7 @@ static int use_head(struct get *g, struct err *e)
 		return r;
 	if (sftp_request_is_eof(&k->rq) || (k->rq.reply == WIRE_DATA && k->rq.data_bytes == 0)) {
 		g->is_at_end = true;
-		return check_shorter(g, g->delivered, e);
+		return received_end(&g->got, e);
 	}
 	r = sftp_request_check(&k->rq, e);
 	return r < 0 ? r : use_data(g, k, e);
@@ -243,7 +182,7 @@ static int stream(struct get *g, struct err *e)
 	while (r == 0 && !g->is_at_end) {
 		r = ask_ahead(g, e);
 		if (r == 0 && window_is_empty(&g->window))
-			return check_longer(g, g->delivered + 1, e);
+			return received_check(&g->got, g->got.total + 1, e);
 		if (r == 0)
 			r = use_head(g, e);
 		if (r == 0)
@@ -261,12 +200,13 @@ static int get_stream(struct get *g, struct err *e)
 		return r;
 	window_init(&g->window, g->client, g->path);
 	sftp_request_init(&fstat, g->client, SFTP_FSTAT, g->path);
+	g->asked = g->got.total;
 	r = stream(g, e);
-	if (r == 0 && wants_stat(g))
+	if (r == 0 && received_wants_look(&g->got))
 		r = sftp_ask_handle(&fstat, &g->handle, SFTP_FSTAT, g->path, e);
 	sftp_handle_drop(&g->handle);
-	if (r == 0 && wants_stat(g))
-		r = judge_stat(g, &fstat, g->delivered, e);
+	if (r == 0 && received_wants_look(&g->got))
+		r = judge_stat(g, &fstat, e);
 	sftp_request_release(&fstat);
 	window_release(&g->window);
 	return r;
@@ -278,11 +218,11 @@ int sftp_get(struct sftp_client *c, const char *path, const struct get_options *
 	                .path = sftp_path(path),
 	                .o = o,
 	                .piece_most = sftp_client_read_most(c)};
-	bool is_small = o->expect_size < sftp_client_read_most(c);
+	bool is_small = o->offset == 0 && o->expect_size < sftp_client_read_most(c);
 	int r = sftp_path_check(path, e);
 
-	if (r == 0 && o->expect_size != SIZE_UNKNOWN && o->expect_size > o->max_size)
-		r = check_longer(&g, o->max_size + 1, e);
+	if (r == 0)
+		r = received_begin(&g.got, g.path, o, e);
 	if (r == 0)
 		r = is_small ? get_small(&g, e) : 1;
 	if (r == 1)

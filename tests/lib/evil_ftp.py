@@ -42,6 +42,9 @@ MODES = {
     "long_data": "more than was listed",
     "stall_data": "60,000 bytes, then nothing",
     "stall_stor": "takes a data connection and reads nothing from it",
+    "rest": "begins where REST says",
+    "rest_refused": "says it knows REST, and refuses it",
+    "rest_ignored": "takes REST, and begins at the start",
     "retr_550": "refuses RETR after the data connection is open",
     "stor_552": "disk full after the data",
     "list_unknown": "a listing nobody understands",
@@ -108,6 +111,7 @@ class Session:
         self.file = connection.makefile("rb")
         self.data = None
         self.protects = False
+        self.offset = 0
 
     def say(self, text):
         self.connection.sendall(text.encode("latin-1") + b"\r\n")
@@ -196,7 +200,8 @@ class Session:
         if self.mode == "endless_reply":
             self.connection.sendall(b"".join(b"211-line %d\r\n" % i for i in range(100000)))
         mlst = "" if self.mode in ("list_crlf", "list_unknown") else " MLST type*;size*;modify*;\r\n"
-        self.say("211-Features:\r\n" + mlst + " SIZE\r\n MDTM\r\n211 End")
+        rest = " REST STREAM\r\n" if self.mode.startswith("rest") else ""
+        self.say("211-Features:\r\n" + mlst + rest + " SIZE\r\n MDTM\r\n211 End")
         return self.mode != "idle_hangup"
 
     def on_type(self, _):
@@ -280,13 +285,19 @@ class Session:
         if self.mode != "early_226":
             self.say(last)
 
+    def on_rest(self, argument):
+        if self.mode == "rest_refused":
+            return self.say("502 not here")
+        self.offset = int(argument) if self.mode == "rest" else 0
+        return self.say("350 from there")
+
     def on_retr(self, _):
         if self.mode == "never_150":
             self.hold()
         if self.mode == "retr_550":
             return self.say("550 a.txt: Permission denied")
         cut = self.mode in ("cut_data", "cut_426", "stall_data", "tls_cut")
-        content = CONTENT[:60000] if cut else CONTENT + (b"more" if self.mode == "long_data" else b"")
+        content = CONTENT[:60000] if cut else CONTENT[self.offset:] + (b"more" if self.mode == "long_data" else b"")
         return self.transfer(content, "426 broken" if self.mode == "cut_426" else "226 done")
 
     def on_mlsd(self, _):

@@ -221,16 +221,24 @@ static inline int sends(struct connection *c, const char *path, uint64_t seed, u
 	return r;
 }
 
-static inline int fetches(struct connection *c, const char *path, uint64_t seed, uint64_t size,
-                          struct err *e)
+/* From `offset` on. */
+static inline int fetches_rest(struct connection *c, const char *path, struct content content,
+                               struct err *e)
 {
-	struct content content = {.seed = seed, .size = size};
+	uint64_t size = content.size;
 	struct get_options o = {.sink = {content_check, &content},
 	                        .expect_size = size,
 	                        .expect_mtime_ms = MTIME_UNKNOWN,
-	                        .max_size = UINT64_MAX};
+	                        .max_size = UINT64_MAX,
+	                        .offset = content.at};
 	int r = adapter_ftps.get(c, path, &o, e);
 
 	check(r < 0 || (content.at == size && !content.is_wrong));
 	return r;
+}
+
+static inline int fetches(struct connection *c, const char *path, uint64_t seed, uint64_t size,
+                          struct err *e)
+{
+	return fetches_rest(c, path, (struct content){.seed = seed, .size = size}, e);
 }

@@ -54,6 +54,35 @@ static void test_ftps__carries_every_size(void **state)
 	rig_run(body_sizes);
 }
 
+/* In the middle, at the last byte, at the end: nothing is left to come then. */
+static void check_resume(struct partner *p, struct connection *c)
+{
+	static const uint64_t offsets[] = {1, 150000, 299999, 300000};
+	char path[512];
+	struct err e;
+
+	must(sends(c, at(p, "resume", path), 7, 300000, &e), &e);
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+		struct content rest = {.seed = 7, .at = offsets[i], .size = 300000};
+
+		must(fetches_rest(c, path, rest, &e), &e);
+		must(fetches(c, path, 7, 300000, &e), &e); /* the next begins at the start again */
+	}
+	check(adapter_ftps.is_alive(c));
+}
+
+static void body_resume(struct worker *w)
+{
+	(void)w;
+	with_each(check_resume);
+}
+
+static void test_ftps__gets_the_rest_of_a_file(void **state)
+{
+	(void)state;
+	rig_run(body_resume);
+}
+
 static void check_many(struct partner *p, struct connection *c)
 {
 	char name[32], path[512];
@@ -276,6 +305,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_ftps__carries_every_size),
+	        cmocka_unit_test(test_ftps__gets_the_rest_of_a_file),
 	        cmocka_unit_test(test_ftps__carries_200_files_each_way_on_one_connection),
 	        cmocka_unit_test(test_ftps__names_are_bytes_and_listings_agree_with_stat),
 	        cmocka_unit_test(test_ftps__missing_is_told_from_empty),

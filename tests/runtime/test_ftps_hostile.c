@@ -4,7 +4,7 @@
 #include "adapters/ftps/errors.h"
 #include "tests/runtime/ftp_rig.h"
 
-enum stage { CONNECTS, LISTS, STATS, GETS, PUTS, PINGS };
+enum stage { CONNECTS, LISTS, STATS, GETS, RESUMES, PUTS, PINGS };
 
 static const struct row {
 	const char *mode;
@@ -43,6 +43,9 @@ static const struct row {
         {"cut_426", GETS, ERR_NETWORK, "FTP-DATA-LOST"},
         {"long_data", GETS, ERR_INTEGRITY, "DATA-LONG"},
         {"stall_data", GETS, ERR_NETWORK, "FTP-STALLED"},
+        {"good", RESUMES, ERR_OBJECT, "DATA-NO-RESUME"},
+        {"rest_refused", RESUMES, ERR_OBJECT, "FTP-UNSUPPORTED"},
+        {"rest_ignored", RESUMES, ERR_INTEGRITY, "DATA-LONG"},
         {"retr_550", GETS, ERR_OBJECT, "OBJ-DENIED"},
         {"stor_552", PUTS, ERR_BUSY, "OBJ-NO-SPACE"},
         {"list_unknown", LISTS, ERR_PROTOCOL, "FTP-LIST-DIALECT"},
@@ -60,13 +63,14 @@ static int ignore_entry(const struct entry *entry, void *arg, struct err *e)
 	return 0;
 }
 
-static int get_a(struct connection *c, struct err *e)
+static int get_a(struct connection *c, uint64_t offset, struct err *e)
 {
 	struct content ignored = {0};
 	struct get_options o = {.sink = {content_check, &ignored},
 	                        .expect_size = 100000,
 	                        .expect_mtime_ms = MTIME_UNKNOWN,
-	                        .max_size = UINT64_MAX};
+	                        .max_size = UINT64_MAX,
+	                        .offset = offset};
 
 	return adapter_ftps.get(c, "/a.txt", &o, e);
 }
@@ -82,7 +86,9 @@ static int runs(struct connection *c, enum stage stage, struct err *e)
 	case STATS:
 		return adapter_ftps.stat(c, "/a.txt", &found, e);
 	case GETS:
-		return get_a(c, e);
+		return get_a(c, 0, e);
+	case RESUMES:
+		return get_a(c, 60000, e);
 	case PUTS:
 		return sends(c, "/new.txt", 1, 20 << 20, e); /* more than the kernel holds */
 	default:
@@ -176,7 +182,7 @@ static void body_good(struct worker *w)
 
 		partner_of(&p, modes[i]);
 		c = opens(&p);
-		must(get_a(c, &e), &e);
+		must(get_a(c, 0, &e), &e);
 		adapter_ftps.close(c);
 	}
 }
@@ -201,7 +207,7 @@ static void hang(void *arg)
 {
 	struct hanging *h = arg;
 
-	h->result = get_a(h->c, &h->e);
+	h->result = get_a(h->c, 0, &h->e);
 	h->has_ended = true;
 }
 

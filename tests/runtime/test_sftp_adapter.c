@@ -73,6 +73,21 @@ static void get_file(struct connection *c, const char *path, uint64_t size)
 	check(sum == size);
 }
 
+static void get_rest(struct connection *c, const char *path, uint64_t size, uint64_t offset)
+{
+	uint64_t sum = offset;
+	struct get_options o = {.sink = {add_up, &sum},
+	                        .expect_size = size,
+	                        .expect_mtime_ms = MTIME_UNKNOWN,
+	                        .max_size = size,
+	                        .offset = offset};
+	struct err e;
+
+	check(sftp->get(c, path, &o, &e) == 0 && sum == size);
+	o.offset = size + 1;
+	check(sftp->get(c, path, &o, &e) == ERR_INTEGRITY && strcmp(e.code, "DATA-LONG") == 0);
+}
+
 static int count_entry(const struct entry *entry, void *arg, struct err *e)
 {
 	(void)e;
@@ -84,6 +99,31 @@ static int count_entry(const struct entry *entry, void *arg, struct err *e)
 static void in_folder(char out[256], const char *name)
 {
 	check(snprintf(out, 256, "%s/%s", peers.folder, name) < 256);
+}
+
+/* ---- the rest of a file -------------------------------------------------------------------- */
+
+static void body_rest(struct worker *w)
+{
+	static const uint64_t offsets[] = {1, 2 << 20, (3 << 20) - 1, 3 << 20};
+	char path[256];
+	struct partner p;
+	struct connection *c = connect_to(&p, "sshd", NULL);
+
+	(void)w;
+	in_folder(path, "rest");
+	put_file(c, path, 3 << 20);
+	for (size_t i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++)
+		get_rest(c, path, 3 << 20, offsets[i]);
+	put_file(c, path, 100);
+	get_rest(c, path, 100, 50);
+	sftp->close(c);
+}
+
+static void test_adapter_sftp__gets_the_rest_of_a_file(void **state)
+{
+	(void)state;
+	rig_run(body_rest);
 }
 
 /* ---- many files at once -------------------------------------------------------------------- */
@@ -274,6 +314,7 @@ static void test_adapter_sftp__traces_requests_and_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_adapter_sftp__gets_the_rest_of_a_file),
 	        cmocka_unit_test(test_adapter_sftp__moves_many_files_at_once),
 	        cmocka_unit_test(test_adapter_sftp__moves_a_large_file),
 	        cmocka_unit_test(test_adapter_sftp__says_that_there_is_no_sftp),

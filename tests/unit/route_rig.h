@@ -316,7 +316,7 @@ static int fake_get(struct connection *c, const char *path, const struct get_opt
 		return err_set(e, ERR_INTEGRITY, "DATA-SHORT", 0, "shorter than announced");
 	if (f->size > o->expect_size)
 		return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "longer than announced");
-	return o->sink.write(o->sink.arg, f->content, f->size, e);
+	return o->sink.write(o->sink.arg, f->content + o->offset, f->size - o->offset, e);
 }
 
 static int fake_put(struct connection *c, const char *path, const struct put_options *o,

@@ -308,6 +308,38 @@ static void test_local__large_files_come_back_the_same(void **state)
 	local_run(body_large);
 }
 
+static void body_rest(struct connection *c)
+{
+	static const size_t sizes[] = {100, (3 << 20) + 7};
+	struct err e;
+
+	for (size_t i = 0; i < 2; i++) {
+		struct memory out = pattern(sizes[i]);
+		struct memory in = {.data = mem_new(sizes[i]), .room = sizes[i]};
+		struct get_options o = get_options(&in);
+
+		check(put(c, "rest", &out, &e) == 0);
+		o.expect_size = sizes[i];
+		for (o.offset = 1; o.offset <= sizes[i]; o.offset += sizes[i] / 3) {
+			in.n = 0;
+			check(local->get(c, "rest", &o, &e) == 0 && in.n == sizes[i] - o.offset);
+			check(memcmp(in.data, out.data + o.offset, in.n) == 0);
+		}
+		o.expect_size = SIZE_UNKNOWN;
+		o.offset = sizes[i] + 1;
+		check(local->get(c, "rest", &o, &e) < 0 &&
+		      is_code(&e, ERR_INTEGRITY, "DATA-SHORT"));
+		free(in.data);
+		free(out.data);
+	}
+}
+
+static void test_local__gets_the_rest_of_a_file(void **state)
+{
+	(void)state;
+	local_run(body_rest);
+}
+
 static void body_changed_while_read(struct connection *c)
 {
 	struct memory out = pattern(3 << 20);
@@ -788,6 +820,7 @@ int main(void)
 	        test(test_local__notices_that_its_root_is_another),
 	        test(test_local__gets_a_file),
 	        test(test_local__gets_only_what_was_announced),
+	        test(test_local__gets_the_rest_of_a_file),
 	        test(test_local__large_files_come_back_the_same),
 	        test(test_local__notices_a_change_while_reading),
 	        test(test_local__refuses_what_is_not_a_plain_file),
