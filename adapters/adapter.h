@@ -107,6 +107,7 @@ struct put_options {
 	struct source source;
 	int mode;     /* permission bits to set at the open file, -1 = leave to the server */
 	bool durable; /* ask the server to flush to disk where it can (fsync@openssh.com) */
+	uint64_t append_at; /* append: the size the file has now */
 };
 
 /* How sure we are that what we sent is there. The highest that was reached. */
@@ -163,6 +164,12 @@ struct adapter {
 	 * (*level tells what was verified). The caller gives a temporary name. */
 	int (*put)(struct connection *c, const char *path, const struct put_options *o,
 	           enum verification *level, struct err *e);
+	/* Adds all bytes to the end of `path`, a file that is there and has o->append_at bytes (it is
+	 * not made: OBJ-MISSING; mode is not set), checks every status and the size afterwards:
+	 * DATA-LONG when somebody else added to it meanwhile. After a failure any beginning of the
+	 * bytes may be there. */
+	int (*append)(struct connection *c, const char *path, const struct put_options *o,
+	              enum verification *level, struct err *e);
 	int (*rename)(struct connection *c, const char *from, const char *to, enum rename_mode mode,
 	              struct err *e);
 	int (*remove)(struct connection *c, const char *path, struct err *e); /* a file */

@@ -161,7 +161,7 @@ struct endpoint_config {
 
 enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
 enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
-enum exists_policy { EXISTS_FAIL, EXISTS_REPLACE, EXISTS_SKIP, EXISTS_RENAME };
+enum exists_policy { EXISTS_FAIL, EXISTS_REPLACE, EXISTS_SKIP, EXISTS_RENAME, EXISTS_APPEND };
 enum verify_policy { VERIFY_SIZE, VERIFY_NONE, VERIFY_DIGEST };
 
 struct route_source {

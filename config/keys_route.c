@@ -166,6 +166,11 @@ static const struct word words_exists[] = {
         {"replace", EXISTS_REPLACE, "the new file takes its place", NULL},
         {"skip", EXISTS_SKIP, "the delivery counts as done", NULL},
         {"rename", EXISTS_RENAME, "the new file gets a number", NULL},
+        {"append", EXISTS_APPEND,
+         "the bytes are added at its end, one file after the other; who reads meanwhile sees a "
+         "part. Nobody else may write to it: what cannot be told apart after an interruption is "
+         "held",
+         NULL},
         {0},
 };
 

@@ -93,6 +93,12 @@ static int put(struct connection *c, const char *path, const struct put_options 
 	return ftp_put(c->session, path, o, level, e);
 }
 
+static int append(struct connection *c, const char *path, const struct put_options *o,
+                  enum verification *level, struct err *e)
+{
+	return ftp_append(c->session, path, o, level, e);
+}
+
 static int rename_path(struct connection *c, const char *from, const char *to,
                        enum rename_mode mode, struct err *e)
 {
@@ -122,6 +128,7 @@ const struct adapter adapter_ftps = {
         .stat = stat_path,
         .get = get,
         .put = put,
+        .append = append,
         .rename = rename_path,
         .remove = remove_path,
         .mkdir = mkdir_path,

@@ -81,6 +81,7 @@ struct curl_job {
 	struct sink sink;
 	struct source source;
 	uint64_t offset; /* RETR: REST first */
+	bool is_append;  /* APPE instead of STOR */
 
 	/* what became of it */
 	CURLcode rc;

@@ -230,6 +230,7 @@ static void configure_transfer(struct curl_loop *l, const struct curl_job *job)
 	}
 	if (job->kind == CURL_SEND) {
 		(void)curl_easy_setopt(c, CURLOPT_UPLOAD, 1L);
+		(void)curl_easy_setopt(c, CURLOPT_APPEND, job->is_append ? 1L : 0L);
 		(void)curl_easy_setopt(c, CURLOPT_INFILESIZE_LARGE, (curl_off_t)job->source.size);
 	}
 }

@@ -4,6 +4,7 @@
  *	ftp_list	MLSD; else CWD and LIST, so that a directory that is missing is not an empty
  *one ftp_get		RETR, then a look whether size and time are still those that were listed
  *	ftp_put		STOR, then SIZE or MLST, SITE CHMOD where a mode is wanted
+ *	ftp_append	APPE, then the size likewise
  *	ftp_stat	MLST; else SIZE and MDTM, or the line in the parent's listing
  *	ftp_rename	RNFR, RNTO
  *
@@ -27,6 +28,8 @@ int ftp_stat(struct ftp_session *s, const char *path, struct entry *out, struct 
 int ftp_get(struct ftp_session *s, const char *path, const struct get_options *o, struct err *e);
 int ftp_put(struct ftp_session *s, const char *path, const struct put_options *o,
             enum verification *level, struct err *e);
+int ftp_append(struct ftp_session *s, const char *path, const struct put_options *o,
+               enum verification *level, struct err *e);
 int ftp_rename(struct ftp_session *s, const char *from, const char *to, enum rename_mode mode,
                struct err *e);
 int ftp_remove(struct ftp_session *s, const char *path, struct err *e);

@@ -97,57 +97,64 @@ int ftp_get(struct ftp_session *s, const char *path, const struct get_options *o
 	return r;
 }
 
-/* ---- put ----------------------------------------------------------------------------------- */
+/* ---- put, append --------------------------------------------------------------------------- */
 
-static int send_file(struct ftp_session *s, const char *path, const char *there,
-                     const struct put_options *o, struct err *e)
+struct sending {
+	struct ftp_session *session;
+	const char *path, *there; /* the latter as the server is told it */
+	const struct put_options *o;
+	const char *verb;
+	uint64_t before; /* what the file held */
+};
+
+static int send_file(struct sending *p, struct err *e)
 {
-	_cleanup_free_ char *url = ftp_path_url(s, there, PATH_IS_FILE);
+	_cleanup_free_ char *url = ftp_path_url(p->session, p->there, PATH_IS_FILE);
 	struct curl_job job = {
 	        .label = "the server to take a file",
 	        .kind = CURL_SEND,
 	        .url = url,
-	        .source = o->source,
+	        .source = p->o->source,
+	        .is_append = strcmp(p->verb, "APPE") == 0,
 	};
-	int r = ftp_session_run(s, &job, "write", path, e);
+	int r = ftp_session_run(p->session, &job, "write", p->path, e);
 
 	if (r == 0)
-		r = check_confirmed(s, "STOR", path, e);
+		r = check_confirmed(p->session, p->verb, p->path, e);
 	return r;
 }
 
 /* SIZE where there is one, else what MLST or the listing says; unknown is no error. */
-static int ask_size(struct ftp_session *s, const char *path, const char *there, uint64_t *size,
-                    struct err *e)
+static int ask_size(const struct sending *p, uint64_t *size, struct err *e)
 {
 	struct entry now;
 	int r = 1;
 
-	if (s->features.size)
-		r = ftp_ask_size(s, there, size, e);
+	if (p->session->features.size)
+		r = ftp_ask_size(p->session, p->there, size, e);
 	if (r == 0 || r == ERR_NETWORK || r == ERR_CANCELED || r == ERR_PROTOCOL)
 		return r;
-	r = ftp_stat(s, path, &now, e);
+	r = ftp_stat(p->session, p->path, &now, e);
 	*size = r == 0 ? now.size : SIZE_UNKNOWN;
 	return r == ERR_OBJECT ? 0 : r; /* a directory one may only write into */
 }
 
-static int verify(struct ftp_session *s, const char *path, const char *there, uint64_t sent,
-                  struct err *e)
+static int verify(const struct sending *p, struct err *e)
 {
+	uint64_t sent = p->o->source.size, size;
 	struct escaped tmp;
-	uint64_t size;
-	int r = ask_size(s, path, there, &size, e);
+	int r = ask_size(p, &size, e);
 
 	if (r < 0)
 		return r;
 	if (size == SIZE_UNKNOWN)
 		return VERIFIED_CLOSED;
-	if (size == sent)
+	if (size == p->before + sent)
 		return VERIFIED_SIZE;
-	return err_set(e, ERR_INTEGRITY, size < sent ? "DATA-SHORT" : "DATA-LONG", 0,
-	               "write %s: the server holds %llu bytes, %llu were sent",
-	               escape_name(path, &tmp), (unsigned long long)size, (unsigned long long)sent);
+	return err_set(e, ERR_INTEGRITY, size < p->before + sent ? "DATA-SHORT" : "DATA-LONG", 0,
+	               "write %s: the server holds %llu bytes, %llu were there and %llu were sent",
+	               escape_name(p->path, &tmp), (unsigned long long)size,
+	               (unsigned long long)p->before, (unsigned long long)sent);
 }
 
 static int run_commands(struct ftp_session *s, const char *const *commands, size_t count,
@@ -158,40 +165,54 @@ static int run_commands(struct ftp_session *s, const char *const *commands, size
 	return ftp_session_commands(s, "the endpoint's own commands", NULL, commands, count, e);
 }
 
-static int set_mode(struct ftp_session *s, const char *path, const char *there, int mode,
-                    struct err *e)
+static int set_mode(const struct sending *p, struct err *e)
 {
 	_cleanup_free_ char *chmod =
-	        mem_printf("SITE CHMOD %03o %s", (unsigned)mode & 07777, there);
+	        mem_printf("SITE CHMOD %03o %s", (unsigned)p->o->mode & 07777, p->there);
 	const char *commands[] = {chmod};
 
-	if (ftp_session_commands(s, "set mode of", path, commands, 1, e) < 0)
+	if (ftp_session_commands(p->session, "set mode of", p->path, commands, 1, e) < 0)
 		return e->kind == ERR_OBJECT ? err_wrap(e, "remove mode: from the destination if "
 		                                           "the server does not let it be set")
 		                             : e->kind;
 	return 0;
 }
 
-int ftp_put(struct ftp_session *s, const char *path, const struct put_options *o,
-            enum verification *level, struct err *e)
+static int carry(struct sending *p, enum verification *level, struct err *e)
 {
-	const struct ftp_commands *own = &s->endpoint->ftp.commands;
-	_cleanup_free_ char *there = ftp_path(s, path, e);
-	int reached = 0, r;
+	const struct ftp_commands *own = &p->session->endpoint->ftp.commands;
+	int reached = 0;
+	int r = run_commands(p->session, own->before_put, own->before_put_count, e);
 
-	if (!there)
-		return e->kind;
-	r = run_commands(s, own->before_put, own->before_put_count, e);
 	if (r == 0)
-		r = send_file(s, path, there, o, e);
+		r = send_file(p, e);
 	if (r == 0)
-		r = reached = verify(s, path, there, o->source.size, e);
-	if (r >= 0 && o->mode >= 0)
-		r = set_mode(s, path, there, o->mode, e);
+		r = reached = verify(p, e);
+	if (r >= 0 && p->o->mode >= 0 && strcmp(p->verb, "STOR") == 0)
+		r = set_mode(p, e);
 	if (r >= 0)
-		r = run_commands(s, own->after_put, own->after_put_count, e);
+		r = run_commands(p->session, own->after_put, own->after_put_count, e);
 	if (r < 0)
 		return r;
 	*level = (enum verification)reached;
 	return 0;
+}
+
+int ftp_put(struct ftp_session *s, const char *path, const struct put_options *o,
+            enum verification *level, struct err *e)
+{
+	_cleanup_free_ char *there = ftp_path(s, path, e);
+	struct sending p = {s, path, there, o, "STOR", 0};
+
+	return there ? carry(&p, level, e) : e->kind;
+}
+
+/* APPE would make the file where it has gone meanwhile: the size afterwards tells. */
+int ftp_append(struct ftp_session *s, const char *path, const struct put_options *o,
+               enum verification *level, struct err *e)
+{
+	_cleanup_free_ char *there = ftp_path(s, path, e);
+	struct sending p = {s, path, there, o, "APPE", o->append_at};
+
+	return there ? carry(&p, level, e) : e->kind;
 }

@@ -211,6 +211,7 @@ const struct adapter adapter_local = {
         .stat = local_stat,
         .get = local_get,
         .put = local_put,
+        .append = local_append,
         .rename = local_rename,
         .remove = local_remove,
         .mkdir = local_mkdir,

@@ -63,6 +63,8 @@ int local_stat(struct connection *c, const char *path, struct entry *out, struct
 int local_get(struct connection *c, const char *path, const struct get_options *o, struct err *e);
 int local_put(struct connection *c, const char *path, const struct put_options *o,
 	      enum verification *level, struct err *e);
+int local_append(struct connection *c, const char *path, const struct put_options *o,
+		 enum verification *level, struct err *e);
 int local_rename(struct connection *c, const char *from, const char *to, enum rename_mode mode,
 		 struct err *e);
 int local_remove(struct connection *c, const char *path, struct err *e);

@@ -13,7 +13,8 @@ struct put {
 	const char *path, *leaf;
 	const struct put_options *o;
 	int dir, fd;
-	bool is_created;
+	bool is_created, is_append;
+	uint64_t before; /* bytes the file held */
 	/* what the next job of the pool writes */
 	const void *data;
 	size_t n;
@@ -37,6 +38,24 @@ static int drop_leftover(struct put *p, struct err *e)
 	return local_err(e, p->c, "replace what stands at", p->path);
 }
 
+/* O_APPEND also makes pwrite(2) write at the end, whoever else adds to it. */
+static int open_end(struct put *p, struct err *e)
+{
+	struct stat st;
+	int r;
+
+	p->fd = openat(p->dir, p->leaf,
+	               O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	if (p->fd < 0 || fstat(p->fd, &st) < 0)
+		return local_err(e, p->c, "append to", p->path);
+	r = local_check_regular(p->c, p->path, &st, e);
+	if (r < 0 || (uint64_t)st.st_size == p->before)
+		return r;
+	return err_set(e, ERR_INTEGRITY, "DATA-CHANGED", 0,
+	               "the file in %s has %llu bytes, not the %llu it had", p->c->settings->root,
+	               (unsigned long long)st.st_size, (unsigned long long)p->before);
+}
+
 static int create(struct put *p, struct err *e)
 {
 	int r;
@@ -44,6 +63,8 @@ static int create(struct put *p, struct err *e)
 	p->dir = beneath_parent(p->c->root, p->path, &p->leaf);
 	if (p->dir < 0)
 		return local_err(e, p->c, "create", p->path);
+	if (p->is_append)
+		return open_end(p, e);
 	r = drop_leftover(p, e);
 	if (r < 0)
 		return r;
@@ -62,7 +83,7 @@ static int create_large(void *arg, struct err *e)
 	struct put *p = arg;
 	int r = create(p, e);
 
-	if (r < 0)
+	if (r < 0 || p->is_append)
 		return r;
 	/* A full disk shows now and not after an hour. Where it is not supported, later. */
 	if (fallocate(p->fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)p->o->source.size) < 0 &&
@@ -97,15 +118,18 @@ static int finish(void *arg, struct err *e)
 	struct stat st;
 	int fd = p->fd;
 
-	if (fchmod(p->fd, mode) < 0)
+	if (!p->is_append && fchmod(p->fd, mode) < 0)
 		return local_err(e, p->c, "set the mode of", p->path);
 	if (fstat(p->fd, &st) < 0)
 		return local_err(e, p->c, "stat", p->path);
-	if ((uint64_t)st.st_size != p->o->source.size)
-		return err_set(e, ERR_INTEGRITY, "DATA-SHORT", 0,
-		               "the file in %s has %llu bytes after writing %llu",
+	if ((uint64_t)st.st_size != p->before + p->o->source.size)
+		return err_set(e, ERR_INTEGRITY,
+		               (uint64_t)st.st_size < p->before + p->o->source.size ? "DATA-SHORT"
+		                                                                    : "DATA-LONG",
+		               0, "the file in %s has %llu bytes after writing %llu to its %llu",
 		               p->c->settings->root, (unsigned long long)st.st_size,
-		               (unsigned long long)p->o->source.size);
+		               (unsigned long long)p->o->source.size,
+		               (unsigned long long)p->before);
 	if (p->o->durable)
 		return 0; /* the barrier flushes and closes it */
 	p->fd = -1;
@@ -267,23 +291,43 @@ static int flush(struct put *p, struct err *e)
 	return local_err_flush(e, p->c, p->path, barrier_wait(&p->c->barrier, &file, 1));
 }
 
+static int put(struct put *p, enum verification *level, struct err *e)
+{
+	struct err ignored;
+	int r = local_begin(p->c, e);
+
+	if (r < 0)
+		return r;
+	r = p->o->source.size <= LOCAL_SMALL ? put_small(p, e) : put_large(p, e);
+	if (r == 0 && p->o->durable)
+		r = flush(p, e);
+	fiber_shield_begin();
+	if (p->dir >= 0)
+		(void)work_run(r < 0 ? give_up : close_dir, p, "closing a file", &ignored);
+	fiber_shield_end();
+	if (r == 0)
+		*level = VERIFIED_SIZE;
+	return local_end(p->c, p->is_append ? "append" : "put", p->path, r, e);
+}
+
 int local_put(struct connection *c, const char *path, const struct put_options *o,
               enum verification *level, struct err *e)
 {
 	struct put p = {.c = c, .path = path, .o = o, .dir = -1, .fd = -1};
-	struct err ignored;
-	int r = local_begin(c, e);
 
-	if (r < 0)
-		return r;
-	r = o->source.size <= LOCAL_SMALL ? put_small(&p, e) : put_large(&p, e);
-	if (r == 0 && o->durable)
-		r = flush(&p, e);
-	fiber_shield_begin();
-	if (p.dir >= 0)
-		(void)work_run(r < 0 ? give_up : close_dir, &p, "closing a file", &ignored);
-	fiber_shield_end();
-	if (r == 0)
-		*level = VERIFIED_SIZE;
-	return local_end(c, "put", path, r, e);
+	return put(&p, level, e);
+}
+
+int local_append(struct connection *c, const char *path, const struct put_options *o,
+                 enum verification *level, struct err *e)
+{
+	struct put p = {.c = c,
+	                .path = path,
+	                .o = o,
+	                .dir = -1,
+	                .fd = -1,
+	                .is_append = true,
+	                .before = o->append_at};
+
+	return put(&p, level, e);
 }

@@ -195,6 +195,12 @@ static int put(struct connection *c, const char *path, const struct put_options 
 	return there ? sftp_put(c->client, there, o, level, e) : e->kind;
 }
 
+static int append(struct connection *c, const char *path, const struct put_options *o,
+                  enum verification *level, struct err *e)
+{
+	return sftp_append(c->client, path, o, level, e);
+}
+
 static int rename_path(struct connection *c, const char *from, const char *to,
                        enum rename_mode mode, struct err *e)
 {
@@ -277,6 +283,7 @@ const struct adapter adapter_sftp = {
         .stat = stat_path,
         .get = get,
         .put = put,
+        .append = append,
         .rename = rename_path,
         .remove = remove_path,
         .mkdir = mkdir_path,

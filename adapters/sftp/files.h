@@ -5,6 +5,8 @@
  *			without attributes are looked at one by one
  *	sftp_get	OPEN, a window of READs (a small file: one READ, FSTAT and CLOSE at once)
  *	sftp_put	OPEN, a window of WRITEs, FSETSTAT, fsync, CLOSE and STAT at once
+ *	sftp_append	the same at the end of a file: with APPEND, for servers that honour it, and at
+ *			the right offsets, for those that do not
  *	sftp_rename	posix-rename where offered; what else see rename.c
  *
  * As many may run at once on one client, from different fibers, as it likes; each leaves no handle
@@ -22,6 +24,8 @@ int sftp_stat(struct sftp_client *c, const char *path, struct entry *out, struct
 int sftp_get(struct sftp_client *c, const char *path, const struct get_options *o, struct err *e);
 int sftp_put(struct sftp_client *c, const char *path, const struct put_options *o,
              enum verification *level, struct err *e);
+int sftp_append(struct sftp_client *c, const char *path, const struct put_options *o,
+                enum verification *level, struct err *e);
 int sftp_rename(struct sftp_client *c, const char *from, const char *to, enum rename_mode mode,
                 struct err *e);
 int sftp_remove(struct sftp_client *c, const char *path, struct err *e);

@@ -20,6 +20,8 @@ struct put {
 	struct sftp_client *client;
 	const char *path;
 	const struct put_options *o;
+	bool is_append;
+	uint64_t base; /* the file's size before, 0 unless it is appended to */
 	struct sftp_handle handle;
 	struct lanes lanes; /* further ones, for a large file to a server far away */
 	struct window window;
@@ -89,7 +91,7 @@ static int explain(struct put *p, struct err *e)
 
 static struct wire_attrs mode_attrs(const struct put *p)
 {
-	if (p->o->mode < 0)
+	if (p->o->mode < 0 || p->is_append)
 		return (struct wire_attrs){0};
 	return (struct wire_attrs){.flags = WIRE_ATTR_PERMISSIONS,
 	                           .permissions = (uint32_t)p->o->mode};
@@ -106,7 +108,9 @@ static int open_file(struct put *p, struct err *e)
 	r = sftp_request_begin(&rq, e);
 	if (r == 0) {
 		wire_put_text(out, p->path);
-		wire_put_u32(out, WIRE_OPEN_WRITE | WIRE_OPEN_CREAT | WIRE_OPEN_TRUNC);
+		wire_put_u32(out, p->is_append
+		                          ? WIRE_OPEN_WRITE | WIRE_OPEN_APPEND
+		                          : WIRE_OPEN_WRITE | WIRE_OPEN_CREAT | WIRE_OPEN_TRUNC);
 		wire_put_attrs(out, &attrs);
 		sftp_request_send(&rq);
 		r = sftp_request_finish(&rq, sftp_client_settings(p->client)->request_ms, e);
@@ -114,7 +118,7 @@ static int open_file(struct put *p, struct err *e)
 	if (r == 0)
 		sftp_handle_take(&p->handle, &rq);
 	sftp_request_release(&rq);
-	if (r == ERR_OBJECT && strcmp(e->code, "OBJ-MISSING") == 0)
+	if (r == ERR_OBJECT && !p->is_append && strcmp(e->code, "OBJ-MISSING") == 0)
 		return sftp_err_refine(e, ERR_OBJECT, "OBJ-MISSING",
 		                       "the directory it belongs into does not exist");
 	return r;
@@ -147,13 +151,13 @@ static int send_piece(struct put *p, size_t n, struct err *e)
 {
 	const struct lane main = {p->client, p->handle}, *lane = lanes_next(&p->lanes, &main);
 	struct buf *out = sftp_client_out(lane->client);
-	struct chunk *k = window_add(&p->window, lane->client, SFTP_WRITE, p->sent, n);
+	struct chunk *k = window_add(&p->window, lane->client, SFTP_WRITE, p->base + p->sent, n);
 	int r = sftp_request_begin(&k->rq, e);
 
 	if (r < 0)
 		return r;
 	sftp_handle_put(&lane->handle);
-	wire_put_u64(out, p->sent);
+	wire_put_u64(out, p->base + p->sent);
 	wire_put_string(out, p->stage, n);
 	sftp_request_send(&k->rq);
 	p->sent += n;
@@ -240,7 +244,7 @@ static int join_lanes(struct put *p, struct err *e)
 /* All that follows the last WRITE, in one go. */
 static int send_end(struct put *p, struct err *e)
 {
-	int r = p->o->mode >= 0 ? send_mode(p, e) : 0;
+	int r = p->o->mode >= 0 && !p->is_append ? send_mode(p, e) : 0;
 
 	if (r == 0 && may_sync(p))
 		r = sftp_ask_handle(&p->sync, &p->handle, SFTP_FSYNC, p->path, e);
@@ -297,10 +301,10 @@ static int wrong_size(const struct put *p, uint64_t size, struct err *e)
 {
 	struct escaped tmp;
 
-	return err_set(e, ERR_INTEGRITY, size < p->sent ? "DATA-SHORT" : "DATA-LONG", 0,
-	               "write %s: the server holds %llu bytes, %llu were sent",
-	               escape_name(p->path, &tmp), (unsigned long long)size,
-	               (unsigned long long)p->sent);
+	return err_set(e, ERR_INTEGRITY, size < p->base + p->sent ? "DATA-SHORT" : "DATA-LONG", 0,
+	               "write %s: the server holds %llu bytes, %llu were sent%s",
+	               escape_name(p->path, &tmp), (unsigned long long)(size - p->base),
+	               (unsigned long long)p->sent, p->is_append ? " to its end" : "");
 }
 
 /*
@@ -318,7 +322,7 @@ static int verify(struct put *p, enum verification *level, struct err *e)
 		return r;
 	a = p->look.attrs;
 	r = sftp_request_check(&p->look, &refused);
-	if (r == 0 && (a.flags & WIRE_ATTR_SIZE) && a.size != p->sent)
+	if (r == 0 && (a.flags & WIRE_ATTR_SIZE) && a.size != p->base + p->sent)
 		r = sftp_ask_attrs(p->client, SFTP_STAT, p->path, &a, &refused);
 	if (r < 0 && r != ERR_OBJECT) {
 		*e = refused;
@@ -328,7 +332,7 @@ static int verify(struct put *p, enum verification *level, struct err *e)
 		*level = VERIFIED_CLOSED;
 		return 0;
 	}
-	if (a.size != p->sent)
+	if (a.size != p->base + p->sent)
 		return wrong_size(p, a.size, e);
 	*level = VERIFIED_SIZE;
 	return 0;
@@ -355,8 +359,10 @@ static int put_open(struct put *p, enum verification *level, struct err *e)
 	sftp_request_init(&p->sync, p->client, SFTP_FSYNC, p->path);
 	sftp_request_init(&p->close, p->client, SFTP_CLOSE, p->path);
 	sftp_request_init(&p->look, p->client, SFTP_STAT, p->path);
-	r = lanes_pay(p->client, p->o->source.size) ? lanes_open(&p->lanes, p->client, p->path, e)
-	                                            : 0;
+	/* other sessions keep no order with this one, and what is appended has no other */
+	r = !p->is_append && lanes_pay(p->client, p->o->source.size)
+	            ? lanes_open(&p->lanes, p->client, p->path, e)
+	            : 0;
 	if (r == 0)
 		r = write_all(p, e);
 	if (r == 0)
@@ -371,15 +377,33 @@ static int put_open(struct put *p, enum verification *level, struct err *e)
 	return r;
 }
 
+static int put(struct put *p, const char *path, enum verification *level, struct err *e)
+{
+	int r = sftp_path_check(path, e);
+
+	if (r == 0)
+		r = open_file(p, e);
+	if (r == 0)
+		r = put_open(p, level, e);
+	return r == ERR_OBJECT ? explain(p, e) : r;
+}
+
 int sftp_put(struct sftp_client *c, const char *path, const struct put_options *o,
              enum verification *level, struct err *e)
 {
 	struct put p = {.client = c, .path = sftp_path(path), .o = o};
-	int r = sftp_path_check(path, e);
 
-	if (r == 0)
-		r = open_file(&p, e);
-	if (r == 0)
-		r = put_open(&p, level, e);
-	return r == ERR_OBJECT ? explain(&p, e) : r;
+	return put(&p, path, level, e);
+}
+
+int sftp_append(struct sftp_client *c, const char *path, const struct put_options *o,
+                enum verification *level, struct err *e)
+{
+	struct put p = {.client = c,
+	                .path = sftp_path(path),
+	                .o = o,
+	                .is_append = true,
+	                .base = o->append_at};
+
+	return put(&p, path, level, e);
 }

@@ -73,7 +73,13 @@ enum {
 };
 
 /* SSH_FXP_OPEN pflags, draft §6.3 */
-enum { WIRE_OPEN_READ = 1, WIRE_OPEN_WRITE = 2, WIRE_OPEN_CREAT = 8, WIRE_OPEN_TRUNC = 16 };
+enum {
+	WIRE_OPEN_READ = 1,
+	WIRE_OPEN_WRITE = 2,
+	WIRE_OPEN_APPEND = 4,
+	WIRE_OPEN_CREAT = 8,
+	WIRE_OPEN_TRUNC = 16,
+};
 
 /* Which fields of wire_attrs are there, draft §5 */
 #define WIRE_ATTR_SIZE        0x00000001u

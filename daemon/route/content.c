@@ -58,17 +58,21 @@ int content_open(struct content *c, const char *path, uint64_t size, struct err 
 	return work_run(open_file, c, "opening the stored file", e);
 }
 
+static int look_ahead(struct content *c, struct err *e)
+{
+	if (c->piece_used == c->piece_bytes && c->offset < (uint64_t)c->opened.st_size)
+		return work_run(read_piece, c, "reading the stored file", e);
+	return 0;
+}
+
 static int64_t content_read(void *arg, void *data, size_t room, struct err *e)
 {
 	struct content *c = arg;
 	size_t n;
-	int r;
+	int r = look_ahead(c, e);
 
-	if (c->piece_used == c->piece_bytes && c->offset < (uint64_t)c->opened.st_size) {
-		r = work_run(read_piece, c, "reading the stored file", e);
-		if (r < 0)
-			return r;
-	}
+	if (r < 0)
+		return r;
 	n = c->piece_bytes - c->piece_used;
 	if (n > room)
 		n = room;
@@ -80,6 +84,25 @@ static int64_t content_read(void *arg, void *data, size_t room, struct err *e)
 struct source content_source(struct content *c)
 {
 	return (struct source){content_read, c, (uint64_t)c->opened.st_size};
+}
+
+int content_skip(struct content *c, uint64_t n, struct err *e)
+{
+	while (n > 0) {
+		size_t part;
+		int r = look_ahead(c, e);
+
+		if (r < 0)
+			return r;
+		part = c->piece_bytes - c->piece_used;
+		if (part == 0)
+			return err_set(e, ERR_INTEGRITY, "CONTENT-SIZE", 0, "%s ends too early",
+			               c->path);
+		part = part < n ? part : (size_t)n;
+		c->piece_used += part;
+		n -= part;
+	}
+	return 0;
 }
 
 static int same_time(struct timespec a, struct timespec b)
@@ -100,6 +123,16 @@ int content_finish(struct content *c, unsigned char sha256[DIGEST_BYTES], struct
 		               c->path);
 	digest_final(&c->digest, sha256);
 	return 0;
+}
+
+int content_check(const struct content *c, const unsigned char *stored,
+                  const unsigned char sha256[DIGEST_BYTES], struct err *e)
+{
+	if (!stored || memcmp(stored, sha256, DIGEST_BYTES) == 0)
+		return 0;
+	return err_set(e, ERR_INTEGRITY, "CONTENT-DIGEST", 0,
+	               "%s is not the file that was stored: its SHA-256 differs (a failing disk?)",
+	               c->path);
 }
 
 void content_close(struct content *c)

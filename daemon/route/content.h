@@ -30,6 +30,11 @@ struct content {
 /* ERR_LOCAL "CONTENT-MISSING", "CONTENT-SIZE" when it is not the file that was stored. */
 int content_open(struct content *c, const char *path, uint64_t size, struct err *e);
 struct source content_source(struct content *c);
+/* The next n bytes go nowhere but into the digest. */
+int content_skip(struct content *c, uint64_t n, struct err *e);
 /* ERR_INTEGRITY "DATA-CHANGED" when size, time or identity changed since it was opened. */
 int content_finish(struct content *c, unsigned char sha256[DIGEST_BYTES], struct err *e);
+/* ERR_INTEGRITY "CONTENT-DIGEST" unless it is the digest that was stored; NULL: none was. */
+int content_check(const struct content *c, const unsigned char *stored,
+                  const unsigned char sha256[DIGEST_BYTES], struct err *e);
 void content_close(struct content *c); /* also after a failed open */

@@ -4,6 +4,8 @@
  *	upload under the temporary name -> sizes agree, digest agrees, source unchanged
  *	-> commit `renaming` -> rename by policy -> commit `delivered`
  *
+ * `exists: append` adds to a file that is there without a rename: append.h.
+ *
  * Where the file already lies on the destination's own filesystem and nobody else needs it, the
  * spool file itself is the temporary file and delivery is the rename alone.
  */
@@ -18,6 +20,7 @@
 #include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/route/append.h"
 #include "daemon/route/content.h"
 #include "daemon/route/naming.h"
 #include "daemon/route/publish.h"
@@ -80,7 +83,7 @@ static bool is_adoption(const struct delivery *d)
 	if (d->task->delivery.state == DELIVERY_RENAMING)
 		return d->task->delivery.verification == VERIFIED_NONE;
 	return d->lease.adapter->adopt && !d->lane->adopts_nothing && c->to_count == 1 &&
-	       d->content.place == IN_SPOOL &&
+	       d->to->exists != EXISTS_APPEND && d->content.place == IN_SPOOL &&
 	       same_filesystem(d->content.path, d->to->endpoint->root);
 }
 
@@ -140,17 +143,6 @@ static int locate(struct delivery *d, struct err *e)
 
 /* ---- sending ------------------------------------------------------------------------------- */
 
-static int check_digest(struct delivery *d, struct err *e)
-{
-	const struct store_job *j = &d->task->job;
-
-	if (!j->has_sha256 || memcmp(j->sha256, d->sha256, DIGEST_BYTES) == 0)
-		return 0;
-	return err_set(e, ERR_INTEGRITY, "CONTENT-DIGEST", 0,
-	               "%s is not the file that was stored: its SHA-256 differs (a failing disk?)",
-	               d->content.path);
-}
-
 static int upload(struct delivery *d, struct err *e)
 {
 	struct content *c = mem_new_of(struct content);
@@ -163,9 +155,12 @@ static int upload(struct delivery *d, struct err *e)
 	}
 	if (r == 0)
 		r = content_finish(c, d->sha256, e);
+	if (r == 0)
+		r = content_check(c, d->task->job.has_sha256 ? d->task->job.sha256 : NULL,
+		                  d->sha256, e);
 	content_close(c);
 	free(c);
-	return r == 0 ? check_digest(d, e) : r;
+	return r;
 }
 
 /* Folders below the destination's own mirror the source's; the destination itself is only made
@@ -190,14 +185,16 @@ static int transmit(struct delivery *d, struct err *e)
 	return r;
 }
 
-/* Who says `fail` or `skip` need not send a large file to learn that the name is taken. */
+/* Who says `fail` or `skip` need not send a large file to learn that the name is taken; and who
+ * says `append` does not send it twice. */
 static int look_early(struct delivery *d, struct err *e)
 {
 	struct err ignored;
 	struct entry found;
 
-	if (d->task->job.size < EARLY_LOOK_BYTES ||
-	    (d->to->exists != EXISTS_FAIL && d->to->exists != EXISTS_SKIP))
+	if (d->to->exists != EXISTS_APPEND &&
+	    (d->task->job.size < EARLY_LOOK_BYTES ||
+	     (d->to->exists != EXISTS_FAIL && d->to->exists != EXISTS_SKIP)))
 		return 0;
 	if (d->lease.adapter->stat(d->lease.connection, d->final, &found, &ignored) < 0)
 		return 0; /* missing, or the upload will tell better */
@@ -278,6 +275,32 @@ static int remove_temp(struct delivery *d, struct err *e)
 	return r == ERR_OBJECT ? 0 : r;
 }
 
+/* Also what was interrupted, and whatever `exists:` has become since. */
+static int append(struct delivery *d, struct err *e)
+{
+	struct store_delivery *row = &d->task->delivery;
+	struct append a = {
+	        .lease = &d->lease,
+	        .path = d->final,
+	        .content = d->content.path,
+	        .job = &d->task->job,
+	        .verify = d->to->verify,
+	        .at = row->append_at,
+	};
+	int r = row->is_appending ? 0 : append_begin(&a, e);
+
+	if (r == 0 && !row->is_appending)
+		r = store_appending(d->lane->shard->store, row->id, a.at, e);
+	if (r == 0)
+		r = append_finish(&a, e);
+	if (r < 0)
+		return r;
+	memcpy(d->sha256, a.sha256, sizeof(d->sha256));
+	d->outcome.verification = (int)a.level;
+	d->outcome.sha256 = d->sha256;
+	return 0;
+}
+
 static int name_is_taken(struct delivery *d, struct err *e)
 {
 	struct escaped name;
@@ -290,6 +313,9 @@ static int name_is_taken(struct delivery *d, struct err *e)
 		r = remove_temp(d, e);
 	if (r < 0)
 		return r;
+	d->adopts = false;
+	if (d->to->exists == EXISTS_APPEND)
+		return append(d, e);
 	if (d->to->exists == EXISTS_SKIP) {
 		d->outcome.state = DELIVERY_SKIPPED;
 		d->outcome.note = "the name is taken and the route says exists: skip";
@@ -298,7 +324,7 @@ static int name_is_taken(struct delivery *d, struct err *e)
 	return err_set(e, ERR_POLICY, "DELIVER-EXISTS", 0,
 	               "%s is already there and the route says exists: fail; move that file away "
 	               "and `ferryctl retry %" PRId64
-	               "`, or choose exists: replace, skip or rename",
+	               "`, or choose exists: replace, skip, rename or append",
 	               escape_name(d->final, &name), d->task->job.id);
 }
 
@@ -398,6 +424,8 @@ static int carry_out(struct delivery *d, struct err *e)
 	 */
 	if (d->task->delivery.state == DELIVERY_RENAMING)
 		return resume(d, e);
+	if (d->task->delivery.is_appending)
+		return append(d, e);
 	return send_and_publish(d, e);
 }
 

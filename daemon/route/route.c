@@ -109,6 +109,9 @@ static int start_deliver(void *arg, struct err *e)
 	const struct route_dest *to = &r->settings->to[c->index];
 	struct lane_plan p = plan(r, QUEUE_DELIVER, deliver_run, to->endpoint);
 
+	if (to->exists == EXISTS_APPEND)
+		p.most = 1; /* one file has one writer */
+
 	(void)e;
 	p.dest = to->id;
 	lane_init(lane, &p, lane->shard, shard_take_endpoint(lane->shard, r->config, to->endpoint));

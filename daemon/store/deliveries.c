@@ -175,6 +175,7 @@ static int end_delivery(struct store *s, const struct delivered *a, struct err *
 	sql_int(q, 3, a->how->inferred);
 	sql_text(q, 4, a->how->note ? a->how->note : "");
 	sql_int(q, 5, s->now_ms);
+	sql_int(q, 6, a->how->verification);
 	return sql_run(s, q, e);
 }
 
@@ -209,6 +210,8 @@ static int run_delivered(struct store *s, void *arg, struct err *e)
 	if (r == 0)
 		r = end_delivery(s, a, e);
 	if (r == 0)
+		r = learn_digest(s, d.job, a->how->sha256, e);
+	if (r == 0)
 		r = note_ending(s, &d, a->how, e);
 	return r < 0 ? r : settle_up(s, d.job, &a->outcome, e);
 }
@@ -227,6 +230,62 @@ int store_delivered(struct store *s, int64_t delivery, const struct store_delive
 	if (r == 0)
 		*job_complete = a.outcome.complete;
 	return r;
+}
+
+/* ---- appending ----------------------------------------------------------------------------- */
+
+struct appending {
+	int64_t delivery;
+	uint64_t at;
+};
+
+static int await_turn(struct store *s, int64_t delivery, struct err *e)
+{
+	sqlite3_stmt *q = sql_begin(s, SQL_APPEND_TURN);
+	int64_t job;
+	int r;
+
+	sql_int(q, 1, delivery);
+	r = sql_row(s, q, e);
+	if (r <= 0)
+		return r;
+	job = sqlite3_column_int64(q, 0);
+	sql_end(q);
+	return err_set(e, ERR_BUSY, "STORE-APPEND-TURN", 0,
+	               "job %lld adds to the same file and has not ended: this one waits until it "
+	               "has, see `ferryctl show %lld`",
+	               (long long)job, (long long)job);
+}
+
+static int run_appending(struct store *s, void *arg, struct err *e)
+{
+	const struct appending *a = arg;
+	struct delivery_row d;
+	sqlite3_stmt *q;
+	int r = delivery_step(s, a->delivery, DELIVERY_SENDING, &d, e);
+
+	if (r == 0 && d.state != DELIVERY_SENDING)
+		r = delivery_step_refused(&d, DELIVERY_SENDING, e);
+	if (r == 0)
+		r = await_turn(s, a->delivery, e);
+	if (r < 0)
+		return r;
+	q = sql_begin(s, SQL_DELIVERY_APPENDING);
+	sql_int(q, 1, a->delivery);
+	sql_int(q, 2, (int64_t)a->at);
+	sql_int(q, 3, s->now_ms);
+	return sql_run(s, q, e);
+}
+
+int store_appending(struct store *s, int64_t delivery, uint64_t at, struct err *e)
+{
+	struct appending a = {delivery, at};
+
+	if (at > INT64_MAX)
+		return err_set(e, ERR_BUG, "STORE-ARGUMENT", 0,
+		               "delivery %lld cannot append to a file of unknown size",
+		               (long long)delivery);
+	return store_ask(s, REQUEST_WRITE, run_appending, &a, e);
 }
 
 /* ---- renaming -> sending ------------------------------------------------------------------- */

@@ -242,6 +242,8 @@ int delivery_read(struct store *s, sqlite3_stmt *q, int at, struct store_deliver
 	out->inferred = sqlite3_column_int(q, at + 8) != 0;
 	sql_copy(q, at + 9, out->code, sizeof(out->code));
 	sql_copy(q, at + 10, out->text, sizeof(out->text));
+	out->is_appending = sqlite3_column_type(q, at + 11) != SQLITE_NULL;
+	out->append_at = (uint64_t)sqlite3_column_int64(q, at + 11);
 	if (state < 0)
 		return bad_word(s, "delivery", out->id, e);
 	out->state = (enum delivery_state)state;

@@ -12,7 +12,9 @@
 #define DELIVERY_COLUMNS                                                                  \
 	"delivery.id, delivery.job, delivery.dest, delivery.final_name, delivery.state, " \
 	"delivery.attempts, delivery.next_at, delivery.verification, delivery.inferred, " \
-	"delivery.code, delivery.text"
+	"delivery.code, delivery.text, delivery.append_at"
+/* "sub/" of "sub/name" */
+#define FOLDER_OF(path) "rtrim(" path ", replace(" path ", '/', ''))"
 #define INFO_COLUMNS                                                                \
 	JOB_COLUMNS ", job.created_ms, job.updated_ms, job.code, job.text, "        \
 	            "(SELECT count(*) FROM delivery WHERE delivery.job = job.id), " \
@@ -85,10 +87,21 @@ const char *const sql_texts[SQL_COUNT] = {
                                   "next_at = 0 WHERE id = ?1",
         [SQL_DELIVERY_RESEND] = "UPDATE delivery SET state = 'sending', next_at = 0, "
                                 "updated_ms = ?2 WHERE id = ?1",
+        [SQL_APPEND_TURN] =
+                "SELECT other.job FROM delivery AS mine JOIN job AS my_job ON my_job.id = mine.job "
+                "CROSS JOIN delivery AS other INDEXED BY delivery_appending "
+                "ON other.dest = mine.dest AND other.final_name = mine.final_name "
+                "JOIN job AS other_job ON other_job.id = other.job "
+                "WHERE mine.id = ?1 AND other.append_at IS NOT NULL AND other.ended_ms IS NULL "
+                "AND other.id <> mine.id "
+                "AND " FOLDER_OF("my_job.path") " = " FOLDER_OF("other_job.path") " LIMIT 1",
+        [SQL_DELIVERY_APPENDING] = "UPDATE delivery SET append_at = ?2, updated_ms = ?3 "
+                                   "WHERE id = ?1",
         [SQL_JOB_SHA256] = "UPDATE job SET sha256 = ?2 WHERE id = ?1 AND sha256 IS NULL",
         [SQL_DELIVERY_END] = "UPDATE delivery SET state = ?2, resume = NULL, inferred = ?3, "
                              "code = '', text = ?4, ended_ms = ?5, updated_ms = ?5, "
-                             "next_at = 0 WHERE id = ?1",
+                             "next_at = 0, verification = max(verification, ?6) "
+                             "WHERE id = ?1",
         [SQL_DELIVERY_WAIT] = "UPDATE delivery SET state = ?2, resume = ?3, "
                               "attempts = attempts + 1, next_at = ?4, code = ?5, text = ?6, "
                               "updated_ms = ?7 WHERE id = ?1",

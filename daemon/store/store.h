@@ -66,7 +66,7 @@ int job_state_parse(const char *word); /* -1: no such state */
 /* Creates state_dir/ferryd.db (0600) where missing, takes state_dir/lock, migrates from the
  * embedded schema, sets the hardening pragmas, quick_checks, starts the thread. */
 int store_open(const char *state_dir, struct store **out, struct err *e);
-void store_close(struct store *s);              /* answers what is queued, checkpoints, joins */
+void store_close(struct store *s); /* answers what is queued, checkpoints, joins */
 /* "SQLite 3.40.1" as linked. */
 const char *store_library(void);
 int64_t store_silent_ms(const struct store *s); /* any thread: since its thread last answered */
@@ -121,6 +121,10 @@ int store_skipped(struct store *s, int64_t job, const char *code, const char *se
  * name was chosen. sha256 NULL: as known from store_stored. */
 int store_renaming(struct store *s, int64_t delivery, int verification, const unsigned char *sha256,
                    const void *final_name, size_t final_bytes, struct err *e);
+/* exists: append, `sending` stays: the file has `at` bytes, and from now on there may be more. To be
+ * committed before the first byte leaves. ERR_BUSY "STORE-APPEND-TURN" while another delivery that
+ * has said so for the same file has not ended. */
+int store_appending(struct store *s, int64_t delivery, uint64_t at, struct err *e);
 /* renaming -> sending: it was looked, and the file must be sent again. To be committed before
  * anything is written under the temporary name: a crash in the middle of that must not find
  * `renaming` and take a half-written file for a complete one. */
@@ -132,7 +136,9 @@ struct store_delivered {
 	enum delivery_state state; /* DELIVERY_DONE, DELIVERY_SKIPPED */
 	bool inferred;
 	bool settle_source;
-	const char *note; /* NULL or a sentence for the record */
+	const char *note;            /* NULL or a sentence for the record */
+	int verification;            /* reached without renaming; else 0 */
+	const unsigned char *sha256; /* NULL: as known */
 };
 int store_delivered(struct store *s, int64_t delivery, const struct store_delivered *how,
                     bool *job_complete, struct err *e);
@@ -176,6 +182,8 @@ struct store_delivery {
 	int64_t next_at_ms;
 	int verification;
 	bool inferred;
+	bool is_appending; /* store_appending: at */
+	uint64_t append_at;
 	char code[STORE_CODE_BYTES], text[STORE_TEXT_BYTES]; /* last failure or note, "" */
 };
 

@@ -201,6 +201,15 @@ static void test_config__reads_ports_of_active_mode(void **state)
 	config_unref(c);
 }
 
+static void test_config__reads_append(void **state)
+{
+	struct config *c = load(TO("endpoint: a, path: /y, exists: append"));
+
+	(void)state;
+	assert_int_equal(config_route(c, "r")->to[0].exists, EXISTS_APPEND);
+	config_unref(c);
+}
+
 /* ---- warnings ------------------------------------------------------------------------------ */
 
 static void test_config__warns_of_clear_text(void **state)
@@ -598,6 +607,7 @@ int main(void)
 	        cmocka_unit_test(test_config__reads_ftp),
 	        cmocka_unit_test(test_config__knows_the_ports),
 	        cmocka_unit_test(test_config__reads_ports_of_active_mode),
+	        cmocka_unit_test(test_config__reads_append),
 	        cmocka_unit_test(test_config__warns_of_clear_text),
 	        cmocka_unit_test(test_config__warns_of_weak_ciphers),
 	        cmocka_unit_test(test_config__refuses_keys_of_another_protocol),

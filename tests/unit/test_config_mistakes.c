@@ -491,7 +491,7 @@ static const struct mistake dest[] = {
          "ferryd.yaml:10:27: routes.in.to[0].mode: wants a file mode of three octal digits such as "
          "\"0640\", found \"1777\""},
         {TO("path: /b, exists: overwrite"), "ferryd.yaml:10:29: routes.in.to[0].exists: wants one "
-                                            "of fail, replace, skip, rename, found "
+                                            "of fail, replace, skip, rename, append, found "
                                             "\"overwrite\""},
         {TO("path: /b, exists: replce"), "ferryd.yaml:10:29: routes.in.to[0].exists: unknown word "
                                          "\"replce\", did you mean \"replace\"?"},

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "daemon/route/append.h"
 #include "daemon/route/publish.h"
 #include "daemon/route/ready.h"
 #include "daemon/route/retry.h"
@@ -163,9 +164,35 @@ static void test_publish__decides_every_row_of_the_table(void **state)
 	assert_int_equal(publish_judge(&none, &other, 10, true), PUBLISH_INFERRED);
 }
 
+/* ---- append -------------------------------------------------------------------------------- */
+
+static enum append_verdict append_now(uint64_t now, uint64_t at, uint64_t size)
+{
+	const struct found found = {true, now, 5};
+
+	return append_judge(&found, at, size);
+}
+
+static void test_append__decides_by_the_size_before(void **state)
+{
+	const struct found none = {0};
+
+	(void)state;
+	assert_int_equal(append_now(100, 100, 10), APPEND_SEND);
+	assert_int_equal(append_now(109, 100, 10), APPEND_SEND);
+	assert_int_equal(append_now(110, 100, 10), APPEND_COMPLETE);
+	assert_int_equal(append_now(111, 100, 10), APPEND_FOREIGN);
+	assert_int_equal(append_now(99, 100, 10), APPEND_FOREIGN);
+	assert_int_equal(append_now(100, 100, 0), APPEND_COMPLETE);
+	assert_int_equal(append_now(0, 0, 10), APPEND_SEND);
+	assert_int_equal(append_now(SIZE_UNKNOWN, 100, 10), APPEND_UNKNOWN);
+	assert_int_equal(append_judge(&none, 0, 10), APPEND_GONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_append__decides_by_the_size_before),
 	        cmocka_unit_test(test_retry__doubles_up_to_the_most_and_jitters_by_a_fifth),
 	        cmocka_unit_test(test_retry__holds_what_waiting_does_not_cure),
 	        cmocka_unit_test(test_retry__counts_attempts_where_told),

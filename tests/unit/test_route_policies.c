@@ -152,6 +152,114 @@ static void test_route__delivers_to_both_once(void **state)
 	suffer(&twice, FAULT_CRASHES, begin_world, judge_both);
 }
 
+/* ---- exists: append ------------------------------------------------------------------------ */
+
+#define TO_APPENDING "{endpoint: there, path: in, exists: append, retry: {first: 10ms, most: 10ms}"
+
+static const struct plan appends = {.from = FROM_HERE, .to = TO_APPENDING "}"};
+static const struct plan verifies = {.from = FROM_HERE, .to = TO_APPENDING ", verify: digest}"};
+
+static void judge_appended(void)
+{
+	check_file("in/f0", "CONTENT OF 0content of 0");
+	assert_int_equal(count_files(), FILES);
+}
+
+static void test_route__appends_once(void **state)
+{
+	(void)state;
+	suffer(&appends, FAULT_FAILS, taken_world, judge_appended);
+	suffer(&appends, FAULT_LOSES_ANSWER, taken_world, judge_appended);
+	suffer(&appends, FAULT_STOPS, taken_world, judge_appended);
+	suffer(&appends, FAULT_CRASHES, taken_world, judge_appended);
+	suffer(&verifies, FAULT_CRASHES, taken_world, judge_appended);
+}
+
+static const struct plan gathers = {.from = FROM_HERE,
+                                    .to = "{endpoint: there, path: in, name: all, exists: append, "
+                                          "retry: {first: 10ms, most: 10ms}}"};
+
+/* All files go into one: the first makes it, each is in it once and in one piece. */
+static void judge_gathered(void)
+{
+	const struct fake_file *f = find("in/all");
+	char all[CONTENT_BYTES + 1] = "";
+
+	assert_non_null(f);
+	memcpy(all, f->content, f->size);
+	assert_int_equal(f->size, FILES * strlen("content of 0"));
+	for (int i = 0; i < FILES; i++) {
+		char content[32];
+
+		(void)snprintf(content, sizeof(content), "content of %d", i);
+		assert_non_null(strstr(all, content));
+	}
+	assert_int_equal(count_files(), 1);
+}
+
+static bool gathers_through(enum fault fault, int n)
+{
+	struct ferryd d;
+	bool came;
+
+	setup(&d, &gathers);
+	begin_world();
+	came = live_through(&d, fault, n);
+	assert_int_equal(d.done, FILES);
+	judge_gathered();
+	teardown(&d);
+	return came;
+}
+
+static void test_route__appends_all_files_to_one(void **state)
+{
+	(void)state;
+	for (int n = 1; n < STEPS_MAX && gathers_through(FAULT_CRASHES, n); n++)
+		;
+	for (int n = 1; n < STEPS_MAX && gathers_through(FAULT_LOSES_ANSWER, n); n++)
+		;
+}
+
+static const struct plan shared = {.from = FROM_HERE, .to = TO_APPENDING "}", .may_hold = true};
+
+/* What somebody else adds between the crash and the next life is never lost, never taken for ours,
+ * and ours is there once or the file is held. */
+static bool stands_beside_another(int n)
+{
+	struct ferryd d;
+	struct fake_file *f;
+	bool came;
+	char left[CONTENT_BYTES + 1] = "", all[CONTENT_BYTES + 1] = "";
+
+	setup(&d, &shared);
+	taken_world();
+	world.crash_at = n;
+	run(&d);
+	came = world.operations >= n;
+	world.crash_at = 0;
+	f = find("in/f0");
+	f->content[f->size++] = '!';
+	memcpy(left, f->content, f->size);
+	run(&d);
+	memcpy(all, f->content, f->size);
+	assert_int_equal(d.done + d.held, FILES);
+	assert_memory_equal(all, left, strlen(left));
+	if (d.held)
+		assert_string_equal(all, left);
+	else
+		assert_true(strcmp(all, "CONTENT OF 0!content of 0") == 0 ||
+		            strcmp(all, "CONTENT OF 0content of 0!") == 0);
+	teardown(&d);
+	return came;
+}
+
+static void test_route__never_guesses_who_appended(void **state)
+{
+	(void)state;
+	for (int n = 1; n < STEPS_MAX && stands_beside_another(n); n++)
+		;
+}
+
 /* ---- after: -------------------------------------------------------------------------------- */
 
 static const struct plan resumed = {.from = FROM_HERE, .to = TO_THERE, .meanwhile = route_resume};
@@ -357,6 +465,9 @@ int main(void)
 	        cmocka_unit_test(test_route__replaces_once),
 	        cmocka_unit_test(test_route__skips_what_is_taken),
 	        cmocka_unit_test(test_route__numbers_what_is_taken_once),
+	        cmocka_unit_test(test_route__appends_once),
+	        cmocka_unit_test(test_route__appends_all_files_to_one),
+	        cmocka_unit_test(test_route__never_guesses_who_appended),
 	        cmocka_unit_test(test_route__delivers_to_both_once),
 	        cmocka_unit_test(test_route__settles_a_source_once),
 	        cmocka_unit_test(test_route__gives_up_a_version_that_was_replaced),

@@ -288,6 +288,61 @@ static void test_delivered__flags_what_was_inferred(void **state)
 	assert_string_equal(look_delivery(t, job, id).text, "gone");
 }
 
+static void test_appending__is_remembered_until_the_end(void **state)
+{
+	struct scene *t = *state;
+	struct store_delivered how = {
+	        .state = DELIVERY_DONE, .verification = 3, .sha256 = some_sha256};
+	int64_t job, id = one_delivery(t, "a", &job);
+	struct store_failure f = failure(0);
+	bool complete;
+
+	assert_false(look_delivery(t, job, id).is_appending);
+	check_ok(store_appending(t->store, id, 0, &last));
+	assert_true(look_delivery(t, job, id).is_appending);
+	check_ok(store_appending(t->store, id, 4096, &last));
+	check_ok(store_delivery_failed(t->store, id, &f, &last));
+	check_ok(store_retry(t->store, job, &last));
+	assert_int_equal(look_delivery(t, job, id).append_at, 4096);
+	check_ok(store_delivered(t->store, id, &how, &complete, &last));
+	assert_int_equal(look_delivery(t, job, id).verification, 3);
+}
+
+/* Two that add to one file: the second waits until the first has ended, held or not. */
+static void test_appending__takes_turns(void **state)
+{
+	struct scene *t = *state;
+	int64_t job, job_b, job_c;
+	int64_t a = one_delivery(t, "a", &job), b = one_delivery(t, "b", &job_b);
+	int64_t below = one_delivery(t, "sub/c", &job_c);
+	struct store_failure f = failure(0);
+
+	check_ok(store_appending(t->store, a, 5, &last));
+	check_ok(store_appending(t->store, below, 5, &last)); /* another file */
+	assert_int_equal(store_appending(t->store, b, 5, &last), ERR_BUSY);
+	assert_string_equal(last.code, "STORE-APPEND-TURN");
+	assert_false(look_delivery(t, job_b, b).is_appending);
+	check_ok(store_delivery_failed(t->store, a, &f, &last));
+	assert_int_equal(store_appending(t->store, b, 5, &last), ERR_BUSY);
+	check_ok(store_retry(t->store, job, &last));
+	(void)delivered(t, a, false);
+	check_ok(store_appending(t->store, b, 5, &last));
+}
+
+static void test_appending__belongs_before_renaming(void **state)
+{
+	struct scene *t = *state;
+	int64_t job, id = one_delivery(t, "a", &job);
+
+	assert_int_equal(store_appending(t->store, id, UINT64_MAX, &last), ERR_BUG);
+	renaming(t, id);
+	assert_int_equal(store_appending(t->store, id, 5, &last), ERR_BUG);
+	assert_string_equal(last.code, "STORE-STEP");
+	check_ok(store_resend(t->store, id, &last));
+	check_ok(store_hold(t->store, job, &last));
+	assert_int_equal(store_appending(t->store, id, 5, &last), ERR_CANCELED);
+}
+
 static void test_renaming__records_digest_and_final_name(void **state)
 {
 	struct scene *t = *state;
@@ -472,6 +527,9 @@ int main(void)
 	        TEST(test_delivered__completes_the_job_with_the_last_one),
 	        TEST(test_delivered__ends_the_job_where_the_source_is_kept),
 	        TEST(test_delivered__flags_what_was_inferred),
+	        TEST(test_appending__is_remembered_until_the_end),
+	        TEST(test_appending__takes_turns),
+	        TEST(test_appending__belongs_before_renaming),
 	        TEST(test_renaming__records_digest_and_final_name),
 	        TEST(test_delivery_failed__looks_before_it_sends_when_nobody_answered),
 	        TEST(test_delivery_failed__sends_again_after_an_answer),

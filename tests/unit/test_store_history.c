@@ -139,7 +139,8 @@ static void test_show__tells_the_whole_story_in_order(void **state)
 	                                    "complete", "done",     NULL};
 	struct scene *t = *state;
 	struct store_failure later = failure(1);
-	struct store_delivered how = {DELIVERY_DONE, true, true, "gone"};
+	struct store_delivered how = {
+	        .state = DELIVERY_DONE, .inferred = true, .settle_source = true, .note = "gone"};
 	int64_t job = claim(t, "r", "a"), id;
 	bool complete;
 

@@ -1,4 +1,5 @@
 /* Opening the store: what is created, what is refused, what a damaged file does. */
+#include "daemon/base/mem.h"
 #include "tests/unit/store_fixture.h"
 
 #include <errno.h>
@@ -342,19 +343,25 @@ static void put_back(const struct scene *t, const char *copy)
 static void test_migrate__leaves_a_copy_that_an_older_ferryd_opens(void **state)
 {
 	struct scene *t = *state;
-	const char *const upgrade[] = {migrations_embedded().texts[0], steps[2]};
+	const struct migrations known = migrations_embedded();
+	const char **upgrade = mem_new_array((size_t)known.count + 1, sizeof(*upgrade));
+	char copy[64];
 	sqlite3 *db;
 	int64_t job;
 
+	memcpy(upgrade, known.texts, (size_t)known.count * sizeof(*upgrade));
+	upgrade[known.count] = steps[2];
+	(void)snprintf(copy, sizeof(copy), "ferryd.db.before-%d", known.count + 1);
 	open_store(t);
 	job = claim(t, "r", "a");
 	close_store(t);
 	check_ok(database_open(file_in(t, "ferryd.db"), &db, &last));
 	(void)sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 1); /* as it is while opening */
-	check_ok(migrate(t, db, upgrade, 2));
+	check_ok(migrate(t, db, upgrade, known.count + 1));
+	free(upgrade);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
 	check_open_fails(t, ERR_CONFIG, "STORE-NEWER");
-	put_back(t, "ferryd.db.before-2");
+	put_back(t, copy);
 	open_store(t);
 	check_state(t, job, JOB_CLAIMED);
 }
