@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "adapters/trace_file.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
@@ -39,6 +40,8 @@ struct trace {
 	bool is_shared, has_begun; /* `file` is an operator's; our head is in it */
 	struct aside aside;
 	struct worker *worker; /* NULL: no loop here, written where it is freed */
+
+	const struct trace_listener *listener;
 
 	struct buf about, first, last;
 	bool is_first_over; /* a record has gone to `last` */
@@ -174,9 +177,24 @@ __attribute__((format(printf, 3, 0))) static void record(struct trace *t, unsign
 	int text = vsnprintf(line + n, room, fmt, ap);
 	size_t len = (size_t)n + (text < 0 ? 0 : (size_t)least((uint64_t)text, room - 1));
 
-	keep_line(t, line, seal_line(line, len));
+	len = seal_line(line, len);
+	keep_line(t, line, len);
+	if (t->listener) {
+		line[len - 1] = '\0'; /* instead of its newline */
+		t->listener->line(t->listener->arg, bit, line + n);
+	}
 	if (t->is_due)
 		flush_soon(t);
+}
+
+void trace_listen(struct trace *t, const struct trace_listener *l)
+{
+	t->listener = l;
+}
+
+const struct trace_listener *trace_listener(const struct trace *t)
+{
+	return t ? t->listener : NULL;
 }
 
 bool trace_wants(const struct trace *t, unsigned bit)

@@ -76,6 +76,10 @@ void trace_failed(struct trace *t, const struct err *e);
  * records; NULL while nothing is due or when it could not be written. */
 const char *trace_file(const struct trace *t);
 
+/* Whoever walks along (trace_step.h); NULL trace allowed. */
+struct trace_listener;
+const struct trace_listener *trace_listener(const struct trace *t);
+
 /* While running: `ferryctl trace ENDPOINT MASK`. Counts from the next line on. */
 void trace_set(struct trace *t, unsigned mask, enum trace_when when);
 /* From now on into a file that an operator named and that other connections append to as well

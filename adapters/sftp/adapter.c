@@ -11,7 +11,9 @@
 #include "adapters/sftp/files.h"
 #include "adapters/sftp/session.h"
 #include "adapters/sftp/shell.h"
+#include "adapters/trace.h"
 #include "config/config.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
 /* OpenSSH's server works one request at a time; so many files keep it busy at any distance. */
@@ -143,7 +145,14 @@ static const struct capabilities *capabilities(const struct connection *c)
 
 static int ping(struct connection *c, struct err *e)
 {
-	return sftp_ping(c->client, e);
+	int64_t asked_us = clock_mono_us();
+	int r = sftp_ping(c->client, e);
+
+	if (r == 0)
+		TRACE(sftp_client_settings(c->client)->trace, TRACE_CONNECTION,
+		      "keepalive answered after %.1f ms",
+		      (double)(clock_mono_us() - asked_us) / 1000);
+	return r;
 }
 
 /* ---- names: in the server's character set on the wire, in ours above ----------------------- */

@@ -3,6 +3,8 @@
 #include <stddef.h>
 
 #include "adapters/diagnosis.h"
+#include "adapters/sftp/rekey.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -22,6 +24,17 @@ static struct channel *channel_of(struct stream *s)
 }
 
 /* ---- opening ------------------------------------------------------------------------------- */
+
+/* RFC 4254 §5.2: how much each side may send before the other makes room. */
+static void trace_windows(const struct channel *c, const char *when)
+{
+	unsigned long initial = 0;
+	unsigned long left = libssh2_channel_window_read_ex(c->lib, NULL, &initial);
+
+	TRACE(c->ssh->trace, TRACE_CONNECTION,
+	      "%s: the server may send %lu bytes (window %lu), we may send %lu", when, left,
+	      initial, libssh2_channel_window_write_ex(c->lib, NULL));
+}
 
 static int open_session(struct channel *c, struct deadline d, struct err *e)
 {
@@ -73,6 +86,7 @@ static void trace_end(struct channel *c)
 	if (c->ended)
 		return;
 	c->ended = true;
+	trace_windows(c, "at the channel's end");
 	transport_begin(c->ssh->transport);
 	n = libssh2_channel_read_ex(c->lib, SSH_EXTENDED_DATA_STDERR, words, sizeof(words));
 	TRACE(c->ssh->trace, TRACE_CONNECTION, "channel ended by the server, status %d: %s",
@@ -121,6 +135,8 @@ static ssize_t stream_read(struct stream *stream, void *data, size_t room, const
 			return ssh_interrupted(c->ssh, SSH_OPEN, 0, e);
 	if (n < 0)
 		return ssh_failed(c->ssh, SSH_OPEN, (int)n, e);
+	if (rekey_look(c->ssh, e) < 0)
+		return e->kind;
 	if (n == 0)
 		trace_end(c);
 	else
@@ -135,6 +151,14 @@ static ssize_t write_once(struct channel *c, const unsigned char *data, size_t n
 	return libssh2_channel_write_ex(c->lib, 0, (const char *)data, n);
 }
 
+/* Once per stop: the server has not made room for what we want to send. */
+static void trace_full(struct channel *c)
+{
+	if (trace_wants(c->ssh->trace, TRACE_CONNECTION) &&
+	    libssh2_channel_window_write_ex(c->lib, NULL) == 0)
+		trace_windows(c, "waiting for the server's window");
+}
+
 static int write_all(struct channel *c, const unsigned char *data, size_t n, const char *label,
                      struct deadline d, struct err *e)
 {
@@ -147,6 +171,7 @@ static int write_all(struct channel *c, const unsigned char *data, size_t n, con
 			if (libssh2_channel_eof(c->lib) == 1)
 				return ssh_failed(c->ssh, SSH_OPEN, LIBSSH2_ERROR_CHANNEL_CLOSED,
 				                  e);
+			trace_full(c);
 			if (transport_await(t, label, d, e) < 0)
 				return ssh_interrupted(c->ssh, SSH_OPEN, 0, e);
 			continue;
@@ -197,12 +222,14 @@ int channel_open(struct ssh *s, const char *subsystem, struct channel **out, str
 
 	c->stream.ops = &channel_ops;
 	c->ssh = s;
+	trace_step(s->trace, TRACE_STEP_SUBSYSTEM);
 	if (open_session(c, d, e) < 0 || start_subsystem(c, subsystem, d, e) < 0) {
 		/* what libssh2 has of it goes with the session */
 		free(c);
 		return e->kind;
 	}
 	TRACE(s->trace, TRACE_CONNECTION, "subsystem %s is open", subsystem);
+	trace_windows(c, "channel");
 	*out = c;
 	return 0;
 }

@@ -6,7 +6,7 @@
 
 #include "adapters/sftp/client_state.h"
 #include "adapters/sftp/errors.h"
-#include "adapters/trace.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -128,7 +128,7 @@ static void trace_answer(const struct sftp_client *c, const struct slot *slot, u
 	double ms = (double)(clock_mono_us() - slot->asked_us) / 1000;
 	char words[SHOWN] = "", path[SHOWN] = "";
 
-	if (!trace_wants(t, TRACE_SFTP))
+	if (!trace_wants(t, TRACE_SFTP | TRACE_ERROR))
 		return;
 	if (!rq) {
 		trace_line(t, TRACE_SFTP, "< %u %s (late, thrown away) %.1f ms", id,
@@ -139,6 +139,9 @@ static void trace_answer(const struct sftp_client *c, const struct slot *slot, u
 		escape(rq->path, strlen(rq->path), path, sizeof(path));
 	if (type == WIRE_STATUS && rq->body)
 		escape(rq->body, rq->body_bytes, words, sizeof(words));
+	if (type == WIRE_STATUS && rq->status > SFTP_FX_EOF)
+		TRACE(t, TRACE_ERROR, "%s %s: %s %u \"%s\"", sftp_ops[rq->op].name, path,
+		      sftp_status_name(rq->status), rq->status, words);
 	if (type == WIRE_STATUS)
 		trace_line(t, TRACE_SFTP, "< %u %s %s %u %s \"%s\" %.1f ms", id,
 		           sftp_ops[rq->op].name, path, rq->status, sftp_status_name(rq->status),
@@ -364,7 +367,10 @@ int sftp_client_open(struct stream *s, const struct sftp_settings *settings,
                      struct sftp_client **out, struct err *e)
 {
 	struct sftp_client *c = client_new(s, settings);
-	int r = sftp_handshake_version(c, e);
+	int r;
+
+	trace_step(settings->trace, TRACE_STEP_EXTENSIONS);
+	r = sftp_handshake_version(c, e);
 
 	if (r == 0) {
 		group_start(&c->fibers, "sftp answers", read_answers, c);

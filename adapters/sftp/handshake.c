@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "adapters/sftp/client_state.h"
-#include "adapters/trace.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 
 enum { DATA_BEST = 128 * 1024, DATA_LEAST = 1024, SHOWN = 200 };
@@ -32,9 +32,10 @@ static void note_extension(struct sftp_client *c, struct wire_bytes name, struct
 		if (strlen(known[i]) == name.n && memcmp(known[i], name.data, name.n) == 0)
 			c->offers[i] = true;
 	}
-	TRACE(c->settings.trace, TRACE_SFTP, "server offers %s \"%s\"",
-	      escape(name.data, name.n, shown, sizeof(shown)),
-	      escape(data.data, data.n, value, sizeof(value)));
+	(void)escape(name.data, name.n, shown, sizeof(shown));
+	(void)escape(data.data, data.n, value, sizeof(value));
+	TRACE(c->settings.trace, TRACE_SFTP, "server offers %s \"%s\"", shown, value);
+	trace_fact(c->settings.trace, "extension", "%s %s", shown, value);
 }
 
 /* draft §4: the lower of both versions is spoken; extension pairs follow. */
@@ -48,6 +49,7 @@ static int take_version(struct sftp_client *c, const unsigned char *data, size_t
 		return sftp_client_breach(c, e, "SFTP-NO-VERSION",
 		                          "its first packet is not its VERSION");
 	TRACE(c->settings.trace, TRACE_SFTP, "server speaks SFTP version %u", version);
+	trace_fact(c->settings.trace, "SFTP version", "%u", version);
 	if (version != WIRE_VERSION_OURS)
 		return sftp_client_breach(c, e, "SFTP-VERSION",
 		                          "it speaks SFTP version %u; ferryd needs version 3",
@@ -116,6 +118,9 @@ int sftp_handshake_limits(struct sftp_client *c, struct err *e)
 		c->read_most = sane_size(wire_u64(&in));
 		c->write_most = sane_size(wire_u64(&in));
 		c->handles_most = (size_t)wire_u64(&in);
+		trace_fact(c->settings.trace, "limits",
+		           "reads of %zu, writes of %zu bytes, %zu handles", c->read_most,
+		           c->write_most, c->handles_most);
 		TRACE(c->settings.trace, TRACE_SFTP,
 		      "reads of %zu, writes of %zu bytes, %zu handles", c->read_most, c->write_most,
 		      c->handles_most);

@@ -1,6 +1,7 @@
 #include "adapters/sftp/kex.h"
 
 #include "adapters/diagnosis.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 
 static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *k)
@@ -51,6 +52,17 @@ static int handshake_once(struct ssh *s, int fd)
 	return libssh2_session_handshake(s->lib, fd);
 }
 
+/* RFC 4253 §4.2: a server may say lines of text before it names itself. */
+static void trace_greeting_lines(struct ssh *s, const struct identification *id)
+{
+	char text[ESCAPE_ROOM];
+
+	TRACE(s->trace, TRACE_TRANSPORT, "we are SSH-2.0-libssh2_%s", libssh2_version(0));
+	if (id->lines)
+		TRACE(s->trace, TRACE_TRANSPORT, "%zu lines came before it, beginning: %s",
+		      id->lines, escape(id->first, id->first_bytes, text, sizeof(text)));
+}
+
 static int handshake(struct ssh *s, int fd, struct err *e)
 {
 	int64_t budget = s->endpoint->timeouts.handshake_ms;
@@ -59,14 +71,18 @@ static int handshake(struct ssh *s, int fd, struct err *e)
 	int rc = handshake_once(s, fd);
 	char text[ESCAPE_ROOM];
 
+	trace_step(s->trace, TRACE_STEP_IDENTIFICATION);
 	if (rc != LIBSSH2_ERROR_EAGAIN)
 		return ssh_failed(s, SSH_IDENTIFICATION, rc, e);
 	if (transport_await_identification(s->transport, d, e) < 0)
 		return no_identification(s, e);
 	transport_evidence(s->transport, &seen);
-	TRACE(s->trace, TRACE_TRANSPORT, "server is %s",
-	      escape(seen.identification->text, strlen(seen.identification->text), text,
-	             sizeof(text)));
+	(void)escape(seen.identification->text, strlen(seen.identification->text), text,
+	             sizeof(text));
+	TRACE(s->trace, TRACE_TRANSPORT, "server is %s", text);
+	trace_greeting_lines(s, seen.identification);
+	trace_fact(s->trace, "software", "%s", text);
+	trace_step(s->trace, TRACE_STEP_KEX);
 	do {
 		rc = handshake_once(s, fd);
 	} while (rc == LIBSSH2_ERROR_EAGAIN &&
@@ -97,6 +113,27 @@ void kex_describe(const struct ssh *s, char out[KEX_AGREED_BYTES])
 	               kex_agreed(s, LIBSSH2_METHOD_COMP_SC));
 }
 
+/* The server's passport. */
+static void tell_facts(struct ssh *s)
+{
+	static const struct {
+		int method;
+		const char *name;
+	} rows[] = {
+	        {LIBSSH2_METHOD_KEX, "key exchange"},
+	        {LIBSSH2_METHOD_HOSTKEY, "host key algorithm"},
+	        {LIBSSH2_METHOD_CRYPT_CS, "cipher to server"},
+	        {LIBSSH2_METHOD_CRYPT_SC, "cipher from server"},
+	        {LIBSSH2_METHOD_MAC_CS, "MAC to server"},
+	        {LIBSSH2_METHOD_MAC_SC, "MAC from server"},
+	        {LIBSSH2_METHOD_COMP_CS, "compression to server"},
+	        {LIBSSH2_METHOD_COMP_SC, "compression from server"},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		trace_fact(s->trace, rows[i].name, "%s", kex_agreed(s, rows[i].method));
+}
+
 int kex_run(struct ssh *s, int fd, struct err *e)
 {
 	char text[KEX_AGREED_BYTES];
@@ -106,5 +143,6 @@ int kex_run(struct ssh *s, int fd, struct err *e)
 	kex_describe(s, text);
 	trace_about(s->trace, "agreed", "%s", text); /* in the head, which outlives the ring */
 	TRACE(s->trace, TRACE_KEX, "agreed: %s", text);
+	tell_facts(s);
 	return 0;
 }

@@ -203,6 +203,8 @@ static bool take_packet(struct kex_tap *tap)
 	}
 	if (n < 4 + len)
 		return false;
+	if (tap->on_packet)
+		tap->on_packet(tap->arg, p, 4 + len);
 	read_payload(tap, p + 5, len - 1 - padding);
 	buf_consume(&tap->bytes, 4 + len);
 	if (tap->done)

@@ -58,7 +58,12 @@ enum kex_list kex_missing(const struct kexinit *ours, const struct kexinit *thei
 
 enum { KEX_DISCONNECT_TEXT = 192 };
 
+/* Called with each packet that precedes encryption, whole, NEWKEYS the last. */
+typedef void kex_packet_fn(void *arg, const unsigned char *packet, size_t n);
+
 struct kex_tap {
+	kex_packet_fn *on_packet; /* may be NULL */
+	void *arg;
 	struct buf bytes;
 	bool line_passed, done;
 	struct kexinit kexinit;

@@ -1,12 +1,13 @@
 #include "adapters/sftp/reach.h"
 
 #include "adapters/sftp/ssh.h"
+#include "adapters/trace_step.h"
 #include "daemon/runtime/race.h"
 #include "daemon/runtime/work.h"
 
 static void tell_attempt(void *arg, const char *address, const char *words)
 {
-	TRACE((struct trace *)arg, TRACE_TRANSPORT, "address %s: %s", address, words);
+	TRACE((struct trace *)arg, TRACE_CONNECTION, "address %s: %s", address, words);
 }
 
 static int family_of(const struct endpoint_config *endpoint)
@@ -32,8 +33,10 @@ int reach_open(const struct endpoint_config *endpoint, struct trace *trace, stru
 
 	TRACE(trace, TRACE_TRANSPORT, "endpoint %s: %s port %d, %s", endpoint->name, endpoint->host,
 	      endpoint->port, ssh_library());
+	trace_step(trace, TRACE_STEP_DNS);
 	if (work_resolve(endpoint->host, endpoint->port, d, &all, e) < 0)
 		return e->kind;
+	trace_step(trace, TRACE_STEP_TCP);
 	r = race_connect(all, &how, d, out, e);
 	freeaddrinfo(all);
 	return r < 0 ? err_wrap(e, "%s port %d", endpoint->host, endpoint->port) : 0;

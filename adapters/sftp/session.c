@@ -8,8 +8,11 @@
 #include "adapters/sftp/host_key.h"
 #include "adapters/sftp/kex.h"
 #include "adapters/sftp/reach.h"
+#include "adapters/sftp/rekey.h"
 #include "adapters/sftp/ssh.h"
 #include "adapters/sftp/ssh_memory.h"
+#include "adapters/sftp/words.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -106,6 +109,7 @@ static int trust(struct session *s, const struct known_keys *known, struct err *
 	(void)key_blob_type(blob, n, name);
 	(void)snprintf(s->host_key, sizeof(s->host_key), "%s %s", name,
 	               key_fingerprint(blob, n, fingerprint));
+	trace_fact(s->ssh.trace, "host key", "%s", s->host_key);
 	if (check_strength(&s->ssh, blob, n, e) < 0)
 		return e->kind;
 	return host_key_check(&(struct host_key_case){.endpoint = s->ssh.endpoint,
@@ -133,19 +137,28 @@ static struct session *new_session(const struct endpoint_config *endpoint, struc
 		abort(); /* as mem_new: out of memory is a crash */
 	libssh2_session_set_blocking(s->ssh.lib, 0);
 	set_callbacks(s->ssh.lib);
+	words_listen(&s->ssh);
 	return s;
 }
 
 static int establish(struct session *s, int fd, const struct known_keys *known,
                      struct auth_material *material, struct err *e)
 {
+	int r;
+
 	algorithms_offer(&s->ssh, known);
 	if (kex_run(&s->ssh, fd, e) < 0)
 		return e->kind;
 	kex_describe(&s->ssh, s->agreed);
+	trace_step(s->ssh.trace, TRACE_STEP_HOST_KEY);
 	if (trust(s, known, e) < 0)
 		return e->kind;
-	return auth_login(&s->ssh, material, e);
+	rekey_watch(&s->ssh);
+	trace_step(s->ssh.trace, TRACE_STEP_LOGIN);
+	r = auth_login(&s->ssh, material, e);
+	TRACE(s->ssh.trace, TRACE_SCP, "files go by SFTP; scp is never used");
+	words_banner(&s->ssh);
+	return r;
 }
 
 static int open_with(const struct endpoint_config *endpoint, struct trace *trace,
@@ -179,7 +192,10 @@ int session_open(const struct endpoint_config *endpoint, struct trace *trace, st
                  struct err *e)
 {
 	struct auth_material *material = NULL;
-	int r = auth_prepare(endpoint, &material, e);
+	int r;
+
+	trace_step(trace, TRACE_STEP_SECRETS);
+	r = auth_prepare(endpoint, &material, e);
 
 	if (r == 0)
 		r = open_with(endpoint, trace, material, out, e);
@@ -218,6 +234,15 @@ static void say_goodbye(struct session *s)
 	transport_flush_now(s->ssh.transport);
 }
 
+static void trace_traffic(const struct session *s)
+{
+	struct session_traffic t = session_traffic(s);
+
+	TRACE(s->ssh.trace, TRACE_TRANSPORT,
+	      "%llu bytes received, %llu sent, keys exchanged %u times",
+	      (unsigned long long)t.received, (unsigned long long)t.sent, 1 + s->ssh.rekey.count);
+}
+
 void session_close(struct session *s)
 {
 	size_t forgotten;
@@ -232,6 +257,7 @@ void session_close(struct session *s)
 		transport_begin(s->ssh.transport);
 	} while (libssh2_session_free(s->ssh.lib) == LIBSSH2_ERROR_EAGAIN && ++tries < 100);
 	forgotten = ssh_memory_end(&s->ssh);
+	trace_traffic(s);
 	TRACE(s->ssh.trace, TRACE_TRANSPORT, "closed; libssh2 had forgotten %zu bytes", forgotten);
 	transport_free(s->ssh.transport);
 	for (size_t i = 0; i < s->channel_count; i++)

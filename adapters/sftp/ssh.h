@@ -48,6 +48,13 @@ struct ssh {
 	LIBSSH2_CHANNEL *left_channels[SSH_LEFT_CHANNELS]; /* of commands that went on too long */
 	size_t left_count;
 
+	struct {                   /* rekey.c */
+		const void *block; /* libssh2's host key */
+		bool is_freed;
+		unsigned count;
+		unsigned char digest[32];
+	} rekey;
+
 	/* last words, raw */
 	unsigned disconnect_code;
 	char disconnect_text[SSH_SERVER_TEXT];

@@ -11,7 +11,7 @@ struct block {
 };
 
 /* What the allocator needs for a block, about: tiny packets are what the limit is for. */
-enum { BLOCK_COST = 16 };
+enum { BLOCK_COST = 16, WIPED_MOST = 4096 };
 
 static size_t cost(void *p)
 {
@@ -67,12 +67,28 @@ static void *alloc_listed(size_t n, void **abstract)
 	return b + 1;
 }
 
+static void note_freed(struct ssh *s, const void *p)
+{
+	if (p && p == s->rekey.block)
+		s->rekey.is_freed = true;
+}
+
+static void free_noted(void *p, void **abstract)
+{
+	note_freed(*abstract, p);
+	free_plain(p, abstract);
+}
+
+/* Small blocks hold what was sent to log in: libssh2 1.10 does not wipe it. */
 static void free_listed(void *p, void **abstract)
 {
 	struct block *b = p;
 
 	if (!b)
 		return;
+	note_freed(*abstract, p);
+	if (b[-1].n <= WIPED_MOST)
+		OPENSSL_cleanse(p, b[-1].n);
 	list_remove(&b[-1].link);
 	free_plain(b - 1, abstract);
 }
@@ -101,7 +117,7 @@ LIBSSH2_SESSION *ssh_memory_session(struct ssh *s)
 	s->memory_listed = is_looked_through(libssh2_version(0));
 	list_init(&s->memory);
 	return s->memory_listed ? libssh2_session_init_ex(alloc_listed, free_listed, grow_listed, s)
-	                        : libssh2_session_init_ex(alloc_plain, free_plain, grow_plain, s);
+	                        : libssh2_session_init_ex(alloc_plain, free_noted, grow_plain, s);
 }
 
 void *ssh_memory_alloc(size_t n, void **abstract)
@@ -109,6 +125,37 @@ void *ssh_memory_alloc(size_t n, void **abstract)
 	struct ssh *s = *abstract;
 
 	return s->memory_listed ? alloc_listed(n, abstract) : alloc_plain(n, abstract);
+}
+
+static size_t number(const unsigned char *p)
+{
+	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+}
+
+static bool holds_two_strings(const unsigned char *p, size_t n)
+{
+	size_t first;
+
+	if (n < 9)
+		return false;
+	first = number(p + 1);
+	return first <= n - 9 && number(p + 5 + first) <= n - 9 - first;
+}
+
+const unsigned char *ssh_memory_packet(const struct ssh *s, unsigned char type, size_t *n)
+{
+	if (!s->memory_listed)
+		return NULL;
+	for (struct link *l = s->memory.next; l != &s->memory; l = l->next) {
+		const struct block *b = list_item(l, struct block, link);
+		const unsigned char *p = (const unsigned char *)(b + 1);
+
+		if (b->n < 9 || p[0] != type || !holds_two_strings(p, b->n))
+			continue;
+		*n = b->n;
+		return p;
+	}
+	return NULL;
 }
 
 size_t ssh_memory_end(struct ssh *s)

@@ -21,5 +21,8 @@
 LIBSSH2_SESSION *ssh_memory_session(struct ssh *s);
 /* For what libssh2 will free (answers to prompts). `abstract` points to the struct ssh. */
 void *ssh_memory_alloc(size_t n, void **abstract);
+/* A packet that libssh2 holds in its queue: message number `type`, then two strings (RFC 4251 §5)
+ * that fit into the block. NULL: none, or blocks are not listed. */
+const unsigned char *ssh_memory_packet(const struct ssh *s, unsigned char type, size_t *n);
 /* Returns how many bytes were left. */
 size_t ssh_memory_end(struct ssh *s);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <errno.h>
 
+#include "adapters/sftp/packet_dump.h"
 #include "adapters/trace.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
@@ -58,6 +59,7 @@ static int read_some(struct transport *t, struct err *e)
 			return (int)n;
 		buf_added(&t->in, (size_t)n);
 		t->received += (uint64_t)n;
+		TRACE(t->trace, TRACE_SOCKET, "received %zd bytes", n);
 		signal_raise(&t->arrived);
 		if (n < READ_BYTES)
 			return 0;
@@ -96,6 +98,7 @@ static int write_some(struct transport *t, struct err *e)
 			return (int)n;
 		buf_consume(&t->out, (size_t)n);
 		t->sent += (uint64_t)n;
+		TRACE(t->trace, TRACE_SOCKET, "sent %zd bytes", n);
 		if (buf_len(&t->out) < TRANSPORT_OUT_HIGH)
 			signal_raise(&t->out_room);
 	}
@@ -123,6 +126,16 @@ static void pump_out(void *arg)
 	end_stream(t, &e);
 }
 
+static void dump_ours(void *arg, const unsigned char *packet, size_t n)
+{
+	packet_dump(((struct transport *)arg)->trace, "we send", packet, n);
+}
+
+static void dump_theirs(void *arg, const unsigned char *packet, size_t n)
+{
+	packet_dump(((struct transport *)arg)->trace, "the server sends", packet, n);
+}
+
 struct transport *transport_new(struct io *io, struct trace *trace)
 {
 	struct transport *t = mem_new_of(struct transport);
@@ -137,6 +150,9 @@ struct transport *transport_new(struct io *io, struct trace *trace)
 	signal_init(&t->out_room);
 	kex_tap_init(&t->ours);
 	kex_tap_init(&t->theirs);
+	t->ours.on_packet = dump_ours;
+	t->theirs.on_packet = dump_theirs;
+	t->ours.arg = t->theirs.arg = t;
 	group_init(&t->pumps, fiber_worker());
 	group_start(&t->pumps, "ssh receive", pump_in, t);
 	group_start(&t->pumps, "ssh send", pump_out, t);

@@ -95,6 +95,56 @@ static void test_kex_tap__reads_a_stream_in_any_parts(void **state)
 	buf_release(&stream);
 }
 
+struct seen {
+	int packets;
+	size_t bytes;
+	unsigned char last;
+};
+
+static void count_packet(void *arg, const unsigned char *packet, size_t n)
+{
+	struct seen *s = arg;
+
+	s->packets++;
+	s->bytes += n;
+	s->last = packet[5];
+}
+
+/* What follows NEWKEYS is never handed out, however the bytes come. */
+static void test_kex_tap__hands_out_packets_up_to_newkeys(void **state)
+{
+	struct buf stream, p;
+	size_t clear;
+
+	(void)state;
+	build_stream(&stream);
+	buf_init(&p, 64);
+	assert_int_equal(buf_add(&p, "\x15", 1), 0);
+	put_packet(&stream, &p);
+	clear = buf_len(&stream) - strlen("SSH-2.0-x\r\n");
+	assert_int_equal(buf_add_text(&p, "secret"), 0);
+	put_packet(&stream, &p);
+	buf_release(&p);
+	for (size_t part = 1; part < 600; part += 7) {
+		struct seen seen = {0};
+		struct kex_tap tap;
+
+		kex_tap_init(&tap);
+		tap.on_packet = count_packet;
+		tap.arg = &seen;
+		for (size_t at = 0; at < buf_len(&stream); at += part) {
+			size_t left = buf_len(&stream) - at;
+
+			kex_tap_feed(&tap, buf_data(&stream) + at, left < part ? left : part);
+		}
+		assert_int_equal(seen.packets, 3);
+		assert_int_equal(seen.bytes, clear);
+		assert_int_equal(seen.last, 21);
+		kex_tap_release(&tap);
+	}
+	buf_release(&stream);
+}
+
 static void test_kexinit__refuses_what_is_cut_or_dirty(void **state)
 {
 	struct kexinit k = {0};
@@ -245,6 +295,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_kex_tap__reads_a_stream_in_any_parts),
+	        cmocka_unit_test(test_kex_tap__hands_out_packets_up_to_newkeys),
 	        cmocka_unit_test(test_kexinit__refuses_what_is_cut_or_dirty),
 	        cmocka_unit_test(test_kex_tap__gives_up_on_nonsense),
 	        cmocka_unit_test(test_kex_common__takes_the_clients_first),
