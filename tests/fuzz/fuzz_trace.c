@@ -36,14 +36,14 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-struct texts {
+struct pieces {
 	const uint8_t *at;
 	size_t left;
 	uint8_t separator;
 	bool raw;
 };
 
-static bool next_text(struct texts *t, char out[4096])
+static bool next_text(struct pieces *t, char out[4096])
 {
 	const uint8_t *end = t->left ? memchr(t->at, t->separator, t->left) : NULL;
 	size_t n = end ? (size_t)(end - t->at) : t->left, room = n < 4095 ? n : 4095;
@@ -62,7 +62,7 @@ static bool next_text(struct texts *t, char out[4096])
 	return true;
 }
 
-static void record_all(struct trace *t, struct texts *texts, unsigned bit)
+static void record_all(struct trace *t, struct pieces *texts, unsigned bit)
 {
 	char text[4096];
 
@@ -72,7 +72,7 @@ static void record_all(struct trace *t, struct texts *texts, unsigned bit)
 
 static char *write_trace(const uint8_t *data, size_t size)
 {
-	struct texts texts = {data + 2, size - 2, data[1], data[0] & 1};
+	struct pieces texts = {data + 2, size - 2, data[1], data[0] & 1};
 	const struct trace_config settings = {.dir = dir, .max_bytes = 1 << 20, .keep_ms = 1000};
 	enum trace_when when = data[0] & 2 ? TRACE_ALWAYS : TRACE_FAILURE;
 	char endpoint[4096] = "", server[4096] = "";

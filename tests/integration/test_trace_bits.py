@@ -14,7 +14,7 @@ HOLDS = {
     "transport": [r"endpoint partner: 127\.0\.0\.1 port \d+, libssh2 1\.", "we are SSH-2.0-libssh2", "server is SSH-2.0-OpenSSH",
                   r"\d+ bytes received, \d+ sent, keys exchanged 1 times"],
     "kex": ["ours, key exchange methods: curve25519", "server's host key algorithms: .*ssh-ed25519", r"agreed: curve25519\S+, ssh-ed25519, out aes\S+ \S+ none, in aes",
-            r"host key ssh-ed25519 SHA256:\w+", "host key is known"],
+            r"host key ssh-ed25519 SHA256:\S+: ok, /\S+/known_hosts:1"],
     "auth": ["server accepts: publickey", "trying publickey", "server's banner: Welcome to the partner",
              r"server's banner: Unauthorised use is \\x1b\[31mforbidden", "logged in"],
     "connection": ["address 127.0.0.1: connected", "subsystem sftp is open",
