@@ -34,7 +34,7 @@ fail() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
 build() {
 	say "packages and build (a minute or two, the first time)"
 	need_packages gcc libc6-dev cmake ninja-build pkgconf libuv1-dev libssh2-1-dev libsqlite3-dev \
-		libyaml-dev libjansson-dev libssl-dev libcurl4-openssl-dev libsystemd-dev openssh-server openssh-client \
+		libyaml-dev libjansson-dev libpcre2-dev libssl-dev libcurl4-openssl-dev libsystemd-dev openssh-server openssh-client \
 		openssh-sftp-server
 	log=$root/build/quickstart.log
 	mkdir -p "$root/build"

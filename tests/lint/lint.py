@@ -54,6 +54,7 @@ LIBRARIES = [
     (r"jansson\.h", ["daemon/control/"]),
     (r"openssl/.*", ["daemon/base/digest.c", "adapters/sftp/", "adapters/ftps/"]),
     (r"uv\.h", ["daemon/runtime/"]),
+    (r"pcre2\.h", ["daemon/base/regex.c"]),
     (r"systemd/.*", ["daemon/main.c", "daemon/notify.c"]),
     (r"curl/.*", ["adapters/ftps/"]),
 ]
