@@ -291,6 +291,12 @@ static const char *login_cure(const struct diagnosis_login *l)
 	if (l->rsa_sha1)
 		return "The key is RSA, which this libssh2 can only sign with SHA-1; servers since "
 		       "OpenSSH 8.8 refuse that: use an Ed25519 or ECDSA key, or libssh2 1.11.1";
+	if (l->code_refused)
+		return "Check this machine's clock (`timedatectl`), and secret, algorithm, digits "
+		       "and period of the one-time codes";
+	if (strstr(l->tried, "certificate"))
+		return "Servers never say why they refuse a certificate: check its validity and "
+		       "names above, and that the partner trusts who signed it";
 	if (strstr(l->tried, "publickey"))
 		return "Check with the partner that this key (by its fingerprint) is installed for "
 		       "this user";

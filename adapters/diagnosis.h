@@ -77,6 +77,7 @@ struct diagnosis_login {
 	const char *offered; /* methods the server names, comma list */
 	bool partial;        /* something was accepted, and the server wants more */
 	bool rsa_sha1;       /* an RSA key was tried with a library that can only do SHA-1 */
+	bool code_refused;   /* a one-time code was sent, and did not help */
 	const char *library;
 };
 /* SSH-AUTH-REFUSED or, when the server wants more than is configured, SSH-AUTH-PARTIAL. */

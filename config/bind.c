@@ -98,8 +98,29 @@ static void bind_key(struct binder *b, const struct key *k, const struct node *m
 		bind_default(b, k, base);
 }
 
+/* `totp: {file: x}` for `totp: {secret: {file: x}}`: the key a value stands for that is no map of
+ * the table; NULL when it is one. */
+static const struct key *bare_key(const struct table *t, const struct node *n)
+{
+	const struct key *k = t->bare && n && !node_is_nothing(n) ? find_key(t, t->bare) : NULL;
+	const struct node *first = n ? n->first : NULL;
+
+	if (!k || n->broken || n->kind == NODE_SCALAR)
+		return n && !n->broken ? k : NULL;
+	if (n->kind != NODE_MAP || !k->table || !first || first->broken)
+		return NULL;
+	return !find_key(t, first->key->text) && find_key(k->table, first->key->text) ? k : NULL;
+}
+
 void bind_section(struct binder *b, const struct table *t, const struct node *n, void *base)
 {
+	const struct key *bare = bare_key(t, n);
+
+	if (bare) {
+		bind_section(b, t, NULL, base); /* the defaults of the others */
+		binders[bare->type](b, bare, n, base);
+		return;
+	}
 	if (n && (n->broken || !wants_map(b, t, n)) && !node_is_nothing(n))
 		n = NULL; /* told; whoever reads on finds the defaults */
 	if (n && n->kind == NODE_MAP)

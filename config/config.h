@@ -43,13 +43,36 @@ struct texts {
 
 enum protocol { PROTOCOL_LOCAL, PROTOCOL_SFTP, PROTOCOL_FTPS, PROTOCOL_FTP };
 
-enum auth_kind { AUTH_PUBLICKEY, AUTH_PASSWORD };
+enum auth_kind { AUTH_PUBLICKEY, AUTH_PASSWORD, AUTH_KEYBOARD, AUTH_AGENT, AUTH_NONE };
+enum totp_algorithm { TOTP_SHA1, TOTP_SHA256, TOTP_SHA512 };
+enum prompt_answer { PROMPT_SECRET, PROMPT_TOTP, PROMPT_COMMAND };
+
+struct auth_prompt {
+	const char *prompt; /* regular expression, sought in the server's prompt */
+	enum prompt_answer kind;
+	struct secret_ref secret; /* SECRET: the answer; TOTP: base32; COMMAND: what prints it */
+	enum totp_algorithm algorithm;
+	int digits;        /* 6..8 */
+	int64_t period_ms; /* whole seconds */
+};
 
 struct auth_method {
 	enum auth_kind kind;
-	const char *key_file;         /* publickey */
-	struct secret_ref passphrase; /* publickey, SECRET_NONE if the key is not encrypted */
-	struct secret_ref password;   /* password */
+
+	/* publickey; without a file: the agent, then the user's default identities */
+	const char *key_file;
+	const char *certificate;      /* OpenSSH user certificate for the key, NULL: none */
+	struct secret_ref passphrase; /* SECRET_NONE if the key is not encrypted */
+	int rsa_min_bits;
+
+	struct secret_ref password;
+
+	const struct auth_prompt *prompts; /* keyboard-interactive */
+	size_t prompt_count;
+
+	const char *agent_socket;      /* agent; NULL: $SSH_AUTH_SOCK */
+	const char *const *agent_only; /* fingerprints, "SHA256:…"; none: every key it has */
+	size_t agent_only_count;
 };
 
 /* As an operator writes them, "+", "-" and "^" included; what they mean is the adapter's. */

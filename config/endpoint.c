@@ -61,26 +61,6 @@ struct secret_ref endpoint_secret(struct loader *l, const struct node *n,
 	return s;
 }
 
-static void finish_auth(struct loader *l, struct endpoint_form *f)
-{
-	struct auth_method *methods = arena_new_array(l->arena, f->auth.count, sizeof(*methods));
-
-	for (size_t i = 0; i < f->auth.count; i++) {
-		const struct auth_form *a = (const void *)f->auth.items[i];
-		const struct node *key = node_get(a->head.node, "publickey");
-		struct auth_method *m = &methods[i];
-
-		m->kind = a->kind;
-		m->key_file = a->key_file;
-		m->passphrase = endpoint_secret(l, node_get(key, "passphrase"), &a->passphrase);
-		m->password = endpoint_secret(l, node_get(a->head.node, "password"), &a->password);
-		if (m->key_file)
-			files_check_key(l, node_get(key, "key"), m->key_file);
-	}
-	f->out.auth = methods;
-	f->out.auth_count = f->auth.count;
-}
-
 /* ---- the whole ----------------------------------------------------------------------------- */
 
 void endpoint_finish(struct loader *l, struct endpoint_form *f)
@@ -93,7 +73,7 @@ void endpoint_finish(struct loader *l, struct endpoint_form *f)
 		e->trace_mask = l->trace.mask;
 	if (!node_get(trace, "when"))
 		e->trace_when = l->trace.when;
-	finish_auth(l, f);
+	auth_finish(l, f);
 	endpoint_finish_reach(l, f);
 	endpoint_finish_protocol(l, f);
 	if (e->protocol == PROTOCOL_SFTP)

@@ -165,7 +165,7 @@ static void check_auth(struct loader *l, const struct endpoint_form *f)
 	for (size_t i = 0; i < f->auth.count; i++) {
 		const struct auth_form *a = (const void *)f->auth.items[i];
 
-		if (a->kind != AUTH_PUBLICKEY)
+		if (a->out.kind == AUTH_PASSWORD)
 			continue;
 		node_error(l->problems, a->head.node,
 		           f->out.protocol == PROTOCOL_FTPS

@@ -127,6 +127,25 @@ void files_check_key(struct loader *l, const struct node *n, const char *path)
 	(void)close(fd); /* was only read */
 }
 
+void files_check_user_certificate(struct loader *l, const struct node *n, const char *path)
+{
+	char head[65] = "", word[SHELL_WORD_BYTES];
+	ssize_t got;
+	int fd;
+
+	if (l->disk == DISK_IGNORE)
+		return;
+	fd = open_regular(l, n, path, NULL);
+	if (fd < 0)
+		return;
+	got = read(fd, head, sizeof(head) - 1);
+	if (got <= 0 || !strstr(head, "-cert-v01@openssh.com "))
+		node_error(l->problems, n,
+		           "%s is no OpenSSH certificate: ssh-keygen -L -f %s tells what it is",
+		           shell_word(path, word), word);
+	(void)close(fd); /* was only read */
+}
+
 void files_check_known_hosts(struct loader *l, const struct node *n, const char *path,
                              const struct endpoint_config *e)
 {

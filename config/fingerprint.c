@@ -43,15 +43,29 @@ static void add_secret(struct text *t, const struct secret_ref *s)
 	add_texts(t, s->argv, count);
 }
 
-static void add_auth(struct text *t, const struct endpoint_config *e)
+static void add_prompt(struct text *t, const struct auth_prompt *p)
 {
-	add_number(t, (long long)e->auth_count);
-	for (size_t i = 0; i < e->auth_count; i++) {
-		add_number(t, e->auth[i].kind);
-		add_text(t, e->auth[i].key_file);
-		add_secret(t, &e->auth[i].passphrase);
-		add_secret(t, &e->auth[i].password);
-	}
+	add_text(t, p->prompt);
+	add_number(t, p->kind);
+	add_secret(t, &p->secret);
+	add_number(t, p->algorithm);
+	add_number(t, p->digits);
+	add_number(t, p->period_ms);
+}
+
+static void add_auth(struct text *t, const struct auth_method *m)
+{
+	add_number(t, m->kind);
+	add_text(t, m->key_file);
+	add_text(t, m->certificate);
+	add_secret(t, &m->passphrase);
+	add_number(t, m->rsa_min_bits);
+	add_secret(t, &m->password);
+	add_number(t, (long long)m->prompt_count);
+	for (size_t i = 0; i < m->prompt_count; i++)
+		add_prompt(t, &m->prompts[i]);
+	add_text(t, m->agent_socket);
+	add_texts(t, m->agent_only, m->agent_only_count);
 }
 
 static void add_algorithms(struct text *t, const struct algorithm_settings *s)
@@ -104,7 +118,9 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->address_family);
 	add_text(t, e->bind_address);
 	add_text(t, e->user);
-	add_auth(t, e);
+	add_number(t, (long long)e->auth_count);
+	for (size_t i = 0; i < e->auth_count; i++)
+		add_auth(t, &e->auth[i]);
 	add_number(t, e->host_key_check);
 	add_texts(t, e->known_hosts, e->known_hosts_count);
 	add_texts(t, e->pins, e->pin_count);

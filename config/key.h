@@ -20,7 +20,7 @@
 /* X(name): what is written at `at` */
 #define KEY_TYPES(X)                                                                             \
 	X(TEXT) /* const char *; at most `most` bytes, refused by `check`; or one of `words` */  \
-	X(PATH) /* const char *; absolute, without . and .. and double slashes */                \
+	X(PATH) /* const char *; absolute, without . and .. and double slashes; or a word */     \
 	X(INT)  /* int; least..most; a row with words takes these too */                         \
 	X(SIZE) /* uint64_t */                                                                   \
 	X(DURATION) /* int64_t, ms */                                                            \
@@ -82,6 +82,7 @@ struct table {
 	size_t size;         /* of a form: SECTIONS, ONE_OFS, NAMED */
 	size_t tag_at;       /* ONE_OF: int or enum, gets the tag of the key that was used */
 	const char *instead; /* ONE_OF: complaint about a text where a map is wanted */
+	const char *bare;    /* a SECTION's key that a value which is no such map stands for */
 	const char *(*check_name)(const char *text); /* NAMED: of the names */
 };
 
@@ -98,6 +99,7 @@ struct forms {
 
 extern const struct table keys_root, keys_included;  /* base: struct loader (load.h) */
 extern const struct table keys_daemon, keys_trace;   /* base: daemon_config, trace_config */
+extern const struct table keys_auth;                 /* base: struct auth_form */
 extern const struct table keys_endpoint, keys_route; /* base: endpoint_form, route_form */
 extern const struct table keys_host_key;                              /* base: endpoint_form */
 extern const struct table keys_tls, keys_ftp_data, keys_ftp_commands; /* base: endpoint_form */
@@ -105,4 +107,5 @@ extern const struct table keys_algorithms;                            /* base: e
 extern const struct word words_address_family[];
 extern const struct table keys_secret;                                /* base: struct secret_form */
 extern const struct word words_ftp_list[];
+extern const struct word words_auth[];
 extern const struct word words_trace[], words_trace_when[];

@@ -8,7 +8,6 @@
 #define OUT_LIST(member, counted)                         \
 	.at = offsetof(struct endpoint_form, out.member), \
 	.count_at = offsetof(struct endpoint_form, out.counted)
-#define AUTH(member)   .at = offsetof(struct auth_form, member)
 #define SECRET(member) .at = offsetof(struct secret_form, member)
 #define SECOND         INT64_C(1000)
 
@@ -63,40 +62,6 @@ const struct table keys_secret = {
                 "a secret is not written here but referred to: {credential: NAME}, {file: PATH}, "
                 "{env: NAME} or {command: [...]}; {value: ...} keeps it in this file and is "
                 "warned about",
-};
-
-/* ---- authentication ------------------------------------------------------------------------ */
-
-static const struct key publickey_keys[] = {
-        {"key", KEY_PATH, .flags = KEY_REQUIRED, AUTH(key_file),
-         .doc = "The private key file, with mode 0600 or less."},
-        {"passphrase", KEY_ONE_OF, AUTH(passphrase), .table = &keys_secret,
-         .doc = "The key's passphrase, if it is encrypted."},
-        {0},
-};
-
-static const struct table keys_publickey = {
-        .title = "auth.publickey",
-        .about = "Authentication with a key pair.",
-        .keys = publickey_keys,
-};
-
-static const struct key auth_keys[] = {
-        {"publickey", KEY_SECTION, .table = &keys_publickey, .tag = AUTH_PUBLICKEY,
-         .doc = "Authenticate with a private key."},
-        {"password", KEY_ONE_OF, AUTH(password), .table = &keys_secret, .tag = AUTH_PASSWORD,
-         .doc = "Authenticate with a password."},
-        {0},
-};
-
-static const struct table keys_auth = {
-        .title = "auth",
-        .about = "Methods in the order in which they are tried; several where the server asks for "
-                 "several. Each item has exactly one of these keys.",
-        .keys = auth_keys,
-        .size = sizeof(struct auth_form),
-        .tag_at = offsetof(struct auth_form, kind),
-        .instead = "wants {publickey: {key: PATH}} or {password: {credential: NAME}}",
 };
 
 /* ---- the endpoint -------------------------------------------------------------------------- */
@@ -186,7 +151,8 @@ static const struct key endpoint_keys[] = {
          .doc = "The host that is looked up in the file of `ssh_config`, as it would be typed "
                 "behind `ssh`."},
         {"auth", KEY_ONE_OFS, .flags = KEY_REQUIRED, AT(auth), .least = 1, .most = 8,
-         .table = &keys_auth, .doc = "How ferryd proves who it is: a list of methods."},
+         .words = words_auth, .table = &keys_auth,
+         .doc = "How ferryd proves who it is: a list of methods."},
         {"host_key", KEY_SECTION, .table = &keys_host_key,
          .doc = "With sftp: how the server proves that it is the partner."},
         {"algorithms", KEY_SECTION, .table = &keys_algorithms,

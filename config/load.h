@@ -24,11 +24,18 @@ struct secret_form {
 	struct texts argv; /* command */
 };
 
+struct prompt_form {
+	struct form_head head;
+	struct auth_prompt out;
+	struct secret_form answer, totp;
+	struct texts command;
+};
+
 struct auth_form {
 	struct form_head head;
-	enum auth_kind kind;
-	const char *key_file;
+	struct auth_method out;
 	struct secret_form passphrase, password;
+	struct forms prompts; /* struct prompt_form */
 };
 
 struct endpoint_form {
@@ -100,6 +107,10 @@ const char *endpoint_check_host(const char *host);
 const char *endpoint_check_pin(const char *pin);
 void endpoint_finish_trust(struct loader *l, struct endpoint_form *f);
 
+/* auth.c */
+void auth_finish(struct loader *l, struct endpoint_form *f);
+const char *auth_check_fingerprint(const char *text);
+
 /* endpoint_ftp.c: what depends on the protocol. Why it does not take a key of its table, or NULL. */
 const char *endpoint_refuses_key(enum protocol protocol, const char *key);
 void endpoint_finish_protocol(struct loader *l, struct endpoint_form *f);
@@ -132,6 +143,7 @@ void overlaps_check(struct loader *l);
 enum dir_use { DIR_READ, DIR_READ_AND_CHANGE, DIR_WRITE };
 void files_check_dir(struct loader *l, const struct node *n, const char *dir, enum dir_use use);
 void files_check_key(struct loader *l, const struct node *n, const char *path);
+void files_check_user_certificate(struct loader *l, const struct node *n, const char *path);
 void files_check_known_hosts(struct loader *l, const struct node *n, const char *path,
                              const struct endpoint_config *e);
 void files_check_revoked(struct loader *l, const struct node *n, const char *path);

@@ -95,6 +95,8 @@ static const char *value_text(const struct key *k, char out[CELL_BYTES])
 
 	if (k->type == KEY_TEXT && k->words)
 		return "word";
+	if (k->type == KEY_PATH && k->words)
+		return "absolute path or word";
 	if (plain[k->type])
 		return plain[k->type];
 	if (k->type == KEY_SIZE || k->type == KEY_DURATION || k->type == KEY_INT)

@@ -89,7 +89,8 @@ const char *bind_one_path(struct binder *b, const struct key *k, const struct no
 		return NULL;
 	clean = path_clean(b->arena, text);
 	if (*text != '/')
-		node_error(b->problems, n, "wants an absolute path, found %s",
+		node_error(b->problems, n, "wants an absolute path%s%s, found %s",
+		           k->words ? " or " : "", k->words ? k->words->text : "",
 		           node_describe(n, &tmp));
 	else if (!clean)
 		node_error(b->problems, n, "must not go up with \"..\": write where it leads");
@@ -100,8 +101,12 @@ const char *bind_one_path(struct binder *b, const struct key *k, const struct no
 
 void bind_path(struct binder *b, const struct key *k, const struct node *n, void *base)
 {
-	const char *path = bind_one_path(b, k, n);
+	const struct word *w = k->words;
+	const char *path;
 
+	while (w && w->text && (n->kind != NODE_SCALAR || strcmp(w->text, n->text) != 0))
+		w++;
+	path = w && w->text ? w->text : bind_one_path(b, k, n);
 	if (path)
 		memcpy(key_field(k, base), &path, sizeof(path));
 }

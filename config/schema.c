@@ -36,13 +36,6 @@ static void shape_text(struct json *j, const struct key *k)
 	json_number(j, "maxLength", k->most ? k->most : 4096);
 }
 
-static void shape_path(struct json *j, const struct key *k)
-{
-	(void)k;
-	json_text(j, "type", "string");
-	json_text(j, "pattern", "^/");
-}
-
 static void integer(struct json *j, const struct key *k)
 {
 	json_text(j, "type", "integer");
@@ -67,6 +60,25 @@ static void either_end(struct json *j)
 {
 	json_close(j, '}');
 	json_close(j, ']');
+}
+
+static void absolute(struct json *j)
+{
+	json_text(j, "type", "string");
+	json_text(j, "pattern", "^/");
+}
+
+static void shape_path(struct json *j, const struct key *k)
+{
+	if (!k->words) {
+		absolute(j);
+		return;
+	}
+	either(j);
+	words(j, k->words);
+	or (j);
+	absolute(j);
+	either_end(j);
 }
 
 static void shape_int(struct json *j, const struct key *k)
@@ -169,9 +181,19 @@ static void shape_paths(struct json *j, const struct key *k)
 
 /* ---- maps ---------------------------------------------------------------------------------- */
 
+static void shape_bare(struct json *j, const struct table *t);
+
 static void shape_section(struct json *j, const struct key *k)
 {
+	if (!k->table->bare) {
+		table_body(j, k->table);
+		return;
+	}
+	either(j);
 	table_body(j, k->table);
+	or (j);
+	shape_bare(j, k->table);
+	either_end(j);
 }
 
 static void one_of_body(struct json *j, const struct table *t)
@@ -194,25 +216,24 @@ static void shape_one_of(struct json *j, const struct key *k)
 	either_end(j);
 }
 
-static void list_of(struct json *j, const struct key *k,
-                    void (*body)(struct json *, const struct table *))
+static void list_of(struct json *j, const struct key *k, shape_fn *shape)
 {
 	json_text(j, "type", "array");
 	json_number(j, "minItems", k->least);
 	json_number(j, "maxItems", k->most);
 	json_open(j, "items", '{');
-	body(j, k->table);
+	shape(j, k);
 	json_close(j, '}');
 }
 
 static void shape_sections(struct json *j, const struct key *k)
 {
-	list_of(j, k, table_body);
+	list_of(j, k, shape_section);
 }
 
 static void shape_one_ofs(struct json *j, const struct key *k)
 {
-	list_of(j, k, one_of_body);
+	list_of(j, k, shape_one_of);
 }
 
 /* `endpoints:` with everything below it commented out is null to an editor. */
@@ -238,6 +259,15 @@ static shape_fn *const shapes[KEY_TYPE_COUNT] = {
         [KEY_ONE_OF] = shape_one_of, [KEY_SECTIONS] = shape_sections, [KEY_ONE_OFS] = shape_one_ofs,
         [KEY_NAMED] = shape_named,
 };
+
+static void shape_bare(struct json *j, const struct table *t)
+{
+	const struct key *k = t->keys;
+
+	while (strcmp(k->name, t->bare) != 0)
+		k++;
+	shapes[k->type](j, k);
+}
 
 /* ---- keys and tables ----------------------------------------------------------------------- */
 

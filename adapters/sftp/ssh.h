@@ -34,6 +34,8 @@ enum {
 	SSH_MEMORY_MAX = 160 * 1024 * 1024, /* of libssh2, for one connection */
 };
 
+struct login;
+
 struct ssh {
 	LIBSSH2_SESSION *lib;
 	struct transport *transport;
@@ -59,10 +61,7 @@ struct ssh {
 	unsigned disconnect_code;
 	char disconnect_text[SSH_SERVER_TEXT];
 
-	/* while keyboard-interactive runs (password.c): borrowed */
-	const char *password;
-	size_t password_bytes;
-	int password_rounds;
+	struct login *login; /* while it runs (auth_state.h): what libssh2 frees is shown, wiped */
 };
 
 /* "libssh2 1.10.0": the one that is linked, not the one compiled with. */

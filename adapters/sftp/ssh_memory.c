@@ -4,6 +4,8 @@
 #include <openssl/crypto.h>
 #include <stdalign.h>
 
+#include "adapters/sftp/auth_state.h"
+
 /* Stands before every block where blocks are listed. */
 struct block {
 	alignas(max_align_t) struct link link;
@@ -11,7 +13,7 @@ struct block {
 };
 
 /* What the allocator needs for a block, about: tiny packets are what the limit is for. */
-enum { BLOCK_COST = 16, WIPED_MOST = 4096 };
+enum { BLOCK_COST = 16, WIPED_MOST = 4096, NEWEST = 32 };
 
 static size_t cost(void *p)
 {
@@ -33,14 +35,29 @@ static void *alloc_plain(size_t n, void **abstract)
 	return p;
 }
 
-static void free_plain(void *p, void **abstract)
+static void give_back(void *p, struct ssh *s)
 {
-	struct ssh *s = *abstract;
 	size_t bytes = p ? cost(p) : 0;
 
 	/* what libssh2 gave to free() itself may make this the smaller number */
 	s->memory_bytes -= bytes < s->memory_bytes ? bytes : s->memory_bytes;
 	free(p);
+}
+
+/* libssh2 1.10 does not wipe what was sent to log in; small blocks may be that at any time. */
+static void look_and_wipe(struct ssh *s, void *p, size_t n)
+{
+	if (s->login)
+		auth_reply_watch(s, p, n);
+	if (s->login || n <= WIPED_MOST)
+		OPENSSL_cleanse(p, n);
+}
+
+static void free_plain(void *p, void **abstract)
+{
+	if (p)
+		look_and_wipe(*abstract, p, malloc_usable_size(p));
+	give_back(p, *abstract);
 }
 
 static void *grow_plain(void *p, size_t n, void **abstract)
@@ -54,7 +71,7 @@ static void *grow_plain(void *p, size_t n, void **abstract)
 	return larger;
 }
 
-static void *alloc_listed(size_t n, void **abstract)
+static void *list_block(size_t n, void **abstract)
 {
 	struct ssh *s = *abstract;
 	struct block *b =
@@ -79,7 +96,33 @@ static void free_noted(void *p, void **abstract)
 	free_plain(p, abstract);
 }
 
-/* Small blocks hold what was sent to log in: libssh2 1.10 does not wipe it. */
+/* libssh2 1.10 copies the name of a prompt (byte 60, string name: RFC 4256 §3.2) without a look at
+ * the packet's end, first asking for as much memory as the packet says. The packet is one of the
+ * newest blocks; a name that reaches past it is refused here. */
+static bool reaches_past_its_packet(const struct ssh *s, size_t n)
+{
+	const struct link *l = s->memory.prev;
+
+	for (int looked = 0; l != &s->memory && looked < NEWEST; looked++, l = l->prev) {
+		const struct block *b = (const struct block *)(const void *)l; /* its first */
+		const unsigned char *p = (const unsigned char *)(b + 1);
+
+		if (b->n > 5 && p[0] == 60 && n > b->n - 5 &&
+		    n == ((size_t)p[1] << 24 | (size_t)p[2] << 16 | (size_t)p[3] << 8 | p[4]))
+			return true;
+	}
+	return false;
+}
+
+static void *alloc_listed(size_t n, void **abstract)
+{
+	struct ssh *s = *abstract;
+
+	if (s->login && reaches_past_its_packet(s, n))
+		return NULL;
+	return list_block(n, abstract);
+}
+
 static void free_listed(void *p, void **abstract)
 {
 	struct block *b = p;
@@ -87,10 +130,9 @@ static void free_listed(void *p, void **abstract)
 	if (!b)
 		return;
 	note_freed(*abstract, p);
-	if (b[-1].n <= WIPED_MOST)
-		OPENSSL_cleanse(p, b[-1].n);
+	look_and_wipe(*abstract, p, b[-1].n);
 	list_remove(&b[-1].link);
-	free_plain(b - 1, abstract);
+	give_back(b - 1, *abstract);
 }
 
 static void *grow_listed(void *p, size_t n, void **abstract)

@@ -4,16 +4,19 @@
 Usage: ssh_peers.py FOLDER GROUP...; prints "NAME PORT" lines and "READY", obeys commands on standard
 input, and ends with everything it started when standard input ends.
 
-Groups: sshd (OpenSSH in several set-ups), reach (more of them, for reach_peers.py), password (asyncssh), bytes (what no SSH server would say).
+Groups: sshd (OpenSSH in several set-ups), reach (more of them, for reach_peers.py), password, prompts
+(asyncssh), bytes (what no SSH server would say).
 Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop".
 """
 import asyncio
+import hmac
 import os
 import shutil
 import socket
 import struct
 import sys
 import threading
+import time
 from pathlib import Path
 
 from cryptography.hazmat.primitives import serialization
@@ -289,6 +292,141 @@ def start_password(folder, names, started):
     return counts
 
 
+def totp(user, step):
+    """As an app shows it; the secret is the user's name with dots up to 20 bytes."""
+    mac = hmac.new(user.encode().ljust(20, b"."), struct.pack(">Q", step), "sha1").digest()
+    at = mac[-1] & 15
+    return "%06d" % ((struct.unpack(">I", mac[at:at + 4])[0] & 0x7FFFFFFF) % 1000000)
+
+
+class Prompter:
+    """What the server asks, by user name. An answer gives the next question, True or False."""
+
+    PASSWORD, CODE = ("Password: ", False), ("Verification code: ", False)
+    PERIOD = {"quick": 4, "late": 2}
+    SKEW = {"ahead": 1, "behind": -1, "far": 20}
+
+    def __init__(self, counts):
+        self.counts = counts
+        self.seen = {}
+
+    def count(self, name):
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def step_of(self, user, code):
+        now = int(time.time()) // self.PERIOD.get(user, 30)
+        return next((now + o for o in (0, -1, 1, -2, 2, -3, 3) if totp(user, now + o) == code), None)
+
+    def is_code(self, user, code):
+        """Right for a server whose clock is off by SKEW steps, counted from the first code."""
+        step = self.step_of(user, code)
+        seen = self.seen.setdefault(user, [])
+        self.count("codes")
+        if step in seen:
+            self.count("doubles")
+            return False
+        seen.append(step)
+        return step is not None and (user not in self.SKEW or step == seen[0] + self.SKEW[user])
+
+    def ask(self, user):
+        return {
+            "both": [self.PASSWORD, self.CODE],
+            "rounds": [self.PASSWORD],
+            "odd": [("Favourite \x1b[2Jcolour? ", True)],
+            "change": [("Enter new password: ", False)],
+            "endless": [],
+            "again": [self.PASSWORD],
+            "nothing": [],
+        }.get(user, [self.CODE])
+
+    def answer(self, user, responses, step):
+        self.count("answers")
+        if user == "both":
+            return responses[0] == "pass word" and self.is_code(user, responses[1])
+        if user == "rounds":
+            return self.rounds(responses, step)
+        if user == "endless":
+            return []
+        if user == "nothing":
+            return responses == []
+        if user == "again":
+            return responses[0] == "pass word" or [self.PASSWORD]
+        return self.is_code(user, responses[0])
+
+    def rounds(self, responses, step):
+        if step == 1:
+            return responses[0] == "pass word" and []
+        if step == 2:
+            return responses == [] and [self.CODE]
+        return self.is_code("rounds", responses[0])
+
+
+def start_prompts(folder, names, counts):
+    import asyncssh
+
+    host_key = make_key(folder / "prompts_host_key")
+    prompter = Prompter(counts)
+
+    class Judge(asyncssh.SSHServer):
+        def __init__(self):
+            self.step = 0
+
+        def begin_auth(self, username):
+            return True
+
+        def password_auth_supported(self):
+            return False
+
+        def kbdint_auth_supported(self):
+            return True
+
+        def get_kbdint_challenge(self, username, lang, submethods):
+            self.user, self.step = username, 0
+            # libssh2 1.10 refuses a short packet with a name, and reads past a lying one
+            name = "\0" * 8 if username == "liar" else "" if username in ("nothing", "endless") else "Login"
+            return name, "Hello", "en", prompter.ask(username)
+
+        def validate_kbdint_response(self, username, responses):
+            self.step += 1
+            verdict = prompter.answer(username, responses, self.step)
+            if isinstance(verdict, list):
+                return "", f"step {self.step}", "en", verdict
+            return verdict
+
+    class Liar(asyncssh.auth._ServerKbdIntAuth):
+        """Announces a name of 60,000 bytes and sends eight."""
+
+        def send_packet(self, kind, *parts, **rest):
+            if parts and parts[0] == string(b"\0" * 8):
+                parts = (struct.pack(">I", 60000) + b"\0" * 8,) + parts[1:]
+            super().send_packet(kind, *parts, **rest)
+
+    asyncssh.auth._server_auth_handlers[b"keyboard-interactive"] = Liar
+    run_asyncssh(host_key, "prompts", names, Judge)
+
+
+def run_asyncssh(host_key, name, names, factory):
+    import asyncssh
+
+    ready = threading.Event()
+    loop = asyncio.new_event_loop()
+    keep = []
+
+    async def serve():
+        names[name] = free_port()
+        keep.append(await asyncssh.listen("127.0.0.1", names[name], server_host_keys=[str(host_key)],
+                                          server_factory=factory, sftp_factory=True))
+        ready.set()
+
+    def run():
+        asyncio.set_event_loop(loop)
+        loop.run_until_complete(serve())
+        loop.run_forever()
+
+    threading.Thread(target=run, daemon=True).start()
+    assert ready.wait(20)
+
+
 def main():
     folder = Path(sys.argv[1])
     groups = sys.argv[2:]
@@ -301,6 +439,8 @@ def main():
             counts = start_password(folder, names, started)
         if "reach" in groups:
             start_reach(folder, names, started)
+        if "prompts" in groups:
+            start_prompts(folder, names, counts)
         if "sshd" in groups:
             cutter = start_sshd(folder, names, started)
         for name, port in names.items():

@@ -287,7 +287,8 @@ static const struct mistake auth[] = {
         {AUTH("{password: {env: X}}"), "ferryd.yaml:2:41: endpoints.a.auth: wants a list (each "
                                        "item begins with \"- \"), found a map"},
         {AUTH("[password]"), "ferryd.yaml:2:42: endpoints.a.auth[0]: wants {publickey: {key: "
-                             "PATH}} or {password: {credential: NAME}}"},
+                             "PATH}}, {password: {credential: NAME}}, {keyboard-interactive: "
+                             "[...]}, agent or none"},
         {AUTH("[{passwort: {env: X}}]"),
          "ferryd.yaml:2:43: endpoints.a.auth[0].passwort: unknown key, did you mean \"password\"?"},
         {AUTH("[{password: hunter2}]"),
@@ -313,17 +314,62 @@ static const struct mistake auth[] = {
         {AUTH("[{publickey: {}}]"),
          "ferryd.yaml:2:54: endpoints.a.auth[0].publickey: the key \"key\" is missing: The private "
          "key file, with mode 0600 or less."},
-        {AUTH("[{publickey: /k}]"), "ferryd.yaml:2:54: endpoints.a.auth[0].publickey: wants a map "
-                                    "with the keys of \"auth.publickey\", found \"/k\""},
+        {AUTH("[{publickey: [/k]}]"), "ferryd.yaml:2:54: endpoints.a.auth[0].publickey: wants a "
+                                      "map with the keys of \"auth.publickey\", found a list"},
+        {AUTH("[{publickey: automatic}]"), "ferryd.yaml:2:54: endpoints.a.auth[0].publickey: wants "
+                                           "an absolute path or auto, found \"automatic\""},
+        {AUTH("[{publickey: {key: auto, certificate: /c}}]"),
+         "ferryd.yaml:2:79: endpoints.a.auth[0].publickey.certificate: belongs to one key: name "
+         "its file with `key`"},
+        {AUTH("[{publickey: {key: /k, rsa_min_bits: 1023}}]"),
+         "ferryd.yaml:2:78: endpoints.a.auth[0].publickey.rsa_min_bits: must be between 1024 and "
+         "16384, found 1023"},
+        {AUTH("[{keyboard-interactive: []}]"),
+         "ferryd.yaml:2:65: endpoints.a.auth[0].keyboard-interactive: wants 1 to 16 items, found "
+         "0"},
+        {AUTH("[{keyboard-interactive: [{answer: {env: X}}]}]"),
+         "ferryd.yaml:2:66: endpoints.a.auth[0].keyboard-interactive[0]: the key \"prompt\" is "
+         "missing: A word of the server's prompt, or a regular expression (PCRE2) to look for in "
+         "it; case does not matter."},
+        {AUTH("[{keyboard-interactive: [{prompt: x}]}]"),
+         "ferryd.yaml:2:66: endpoints.a.auth[0].keyboard-interactive[0]: wants exactly one of the "
+         "keys answer, totp, command, found 0"},
+        {AUTH("[{keyboard-interactive: [{prompt: x, answer: {env: X}, totp: {env: X}}]}]"),
+         "ferryd.yaml:2:66: endpoints.a.auth[0].keyboard-interactive[0]: wants exactly one of the "
+         "keys answer, totp, command, found 2"},
+        {AUTH("[{keyboard-interactive: [{prompt: \"(x\", answer: {env: X}}]}]"),
+         "ferryd.yaml:2:75: endpoints.a.auth[0].keyboard-interactive[0].prompt: is no regular "
+         "expression: missing closing parenthesis (at character 3)"},
+        {AUTH("[{keyboard-interactive: [{prompt: x, totp: JBSWY3DP}]}]"),
+         "ferryd.yaml:2:84: endpoints.a.auth[0].keyboard-interactive[0].totp: a secret is not "
+         "written here but referred to: {credential: NAME}, {file: PATH}, {env: NAME} or "
+         "{command: [...]}; {value: ...} keeps it in this file and is warned about"},
+        {AUTH("[{keyboard-interactive: [{prompt: x, totp: {digits: 8}}]}]"),
+         "ferryd.yaml:2:84: endpoints.a.auth[0].keyboard-interactive[0].totp: the key \"secret\" "
+         "is missing: The shared secret in base32, as it stands below the QR code."},
+        {AUTH("[{keyboard-interactive: [{prompt: x, totp: {secret: {env: X}, digits: 9}}]}]"),
+         "ferryd.yaml:2:111: endpoints.a.auth[0].keyboard-interactive[0].totp.digits: must be "
+         "between 6 and 8, found 9"},
+        {AUTH("[{keyboard-interactive: [{prompt: x, totp: {secret: {env: X}, period: 10500ms}}]}]"),
+         "ferryd.yaml:2:84: endpoints.a.auth[0].keyboard-interactive[0].totp: period: wants whole "
+         "seconds"},
+        {AUTH("[{keyboard-interactive: [{prompt: x, command: [oathtool]}]}]"),
+         "ferryd.yaml:2:66: endpoints.a.auth[0].keyboard-interactive[0]: command: the "
+         "program needs an absolute path"},
+        {AUTH("[{agent: {only: [MD5:00]}}]"),
+         "ferryd.yaml:2:58: endpoints.a.auth[0].agent.only[0]: wants SHA256: and 43 characters, as "
+         "ssh-add -l shows a fingerprint"},
+        {AUTH("[{agent: agent.sock}]"), "ferryd.yaml:2:50: endpoints.a.auth[0].agent: wants an "
+                                        "absolute path, found \"agent.sock\""},
         {AUTH("[{publickey: {key: k}}]"), "ferryd.yaml:2:60: endpoints.a.auth[0].publickey.key: "
-                                          "wants an absolute path, found \"k\""},
+                                          "wants an absolute path or auto, found \"k\""},
         {AUTH("[{publickey: {key: /k, passphrase: x}}]"),
          "ferryd.yaml:2:76: endpoints.a.auth[0].publickey.passphrase: a secret is not written here "
          "but referred to: {credential: NAME}, {file: PATH}, {env: NAME} or {command: [...]}; "
          "{value: ...} keeps it in this file and is warned about"},
         {AUTH("[{password: {env: A}, publickey: {key: /k}}]"),
          "ferryd.yaml:2:42: endpoints.a.auth[0]: wants exactly one of the keys publickey, "
-         "password, found 2"},
+         "password, keyboard-interactive, agent, found 2"},
 };
 
 static void test_config__tells_mistakes_in_authentication_without_the_secret(void **state)
