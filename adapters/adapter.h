@@ -43,6 +43,7 @@
 struct command;
 struct command_result;
 struct endpoint_config;
+struct identity;
 struct trace;
 struct connection; /* each adapter's own */
 
@@ -142,6 +143,12 @@ struct adapter {
 	/* `trace` is borrowed for the life of the connection. */
 	int (*connect)(const struct endpoint_config *endpoint, struct trace *trace,
 	               struct connection **out, struct err *e);
+	/* Connects just far enough to see who answers, without a login, and goes again. `pin`
+	 * NULL: only looks. Else a SHA-256 fingerprint in the form of config/pin.h: the key is put on
+	 * record when it has that one, in place of others; ERR_TRUST "TRUST-MISMATCH" when it has
+	 * not. NULL where servers have no host keys (identity.h). */
+	int (*trust)(const struct endpoint_config *endpoint, struct trace *trace, const char *pin,
+	             struct identity *out, struct err *e);
 	/* Ends without waiting for the peer; NULL allowed; may await our own loop. All operations
 	 * on it must have returned (they do at once after abort). */
 	void (*close)(struct connection *c);

@@ -65,6 +65,8 @@ void engine_give_route(struct engine *g, struct route *r);
  */
 struct control_engine engine_operator(struct engine *g);
 void engine_operator_endpoints(struct control_engine *table);
+/* operator.c: the endpoint is mended; the routes that use it begin anew, but for paused ones. */
+void engine_wake_users(struct engine *g, const char *endpoint);
 
 /* The judges of other rooms, for config_load. */
 extern const struct config_judges engine_judges;

@@ -367,6 +367,35 @@ static int retry_job(void *arg, int64_t job, struct err *e)
 	return r;
 }
 
+static int resume_unpaused(void *arg, struct err *e)
+{
+	struct route *r = arg;
+
+	return r->is_paused ? 0 : resume_home(r, e);
+}
+
+static bool uses(const struct route_config *r, const char *endpoint)
+{
+	if (strcmp(r->from.endpoint->name, endpoint) == 0)
+		return true;
+	for (size_t i = 0; i < r->to_count; i++)
+		if (strcmp(r->to[i].endpoint->name, endpoint) == 0)
+			return true;
+	return false;
+}
+
+void engine_wake_users(struct engine *g, const char *endpoint)
+{
+	const struct config *c = config_ref(g->config); /* a reload may come between */
+	struct err e;
+
+	for (size_t i = 0; i < c->route_count; i++)
+		if (uses(c->routes[i], endpoint))
+			(void)on_home(g, c->routes[i]->name, resume_unpaused,
+			              &e); /* one that is not running needs no waking */
+	config_unref(c);
+}
+
 static int reload(void *arg, char **text, struct err *e)
 {
 	return engine_reload(arg, text, e);

@@ -1,10 +1,12 @@
 /*
- * What an operator asks of an endpoint (control.h): its traces.
+ * What an operator asks of an endpoint (control.h): its traces, who it is.
  */
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapters/adapter.h"
 #include "adapters/trace_file.h"
+#include "config/pin.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine.h"
@@ -112,8 +114,100 @@ static int traces(void *arg, struct control_trace **out, size_t *count, struct e
 	return 0;
 }
 
+/* ---- trust --------------------------------------------------------------------------------- */
+
+struct trust_question {
+	struct shard *shard;
+	const struct config *config;
+	const struct endpoint_config *endpoint;
+	const char *pin; /* NULL: only look */
+	struct identity *out;
+};
+
+static void reset_if_meant(struct endpoint *p, void *arg)
+{
+	const struct trust_question *q = arg;
+
+	if (strcmp(endpoint_settings(p)->name, q->endpoint->name) == 0)
+		endpoint_reset(p);
+}
+
+static int trust_there(void *arg, struct err *e)
+{
+	struct trust_question *q = arg;
+	const struct endpoint_config *p = q->endpoint;
+	struct trace *t = trace_new(&q->config->trace, p->name, p->trace_mask, p->trace_when);
+	int r = adapter_for(p->protocol)->trust(p, t, q->pin, q->out, e);
+
+	if (r < 0)
+		trace_failed(t, e);
+	trace_free(t);
+	if (r == 0 && q->pin)
+		shard_each_endpoint(q->shard, reset_if_meant, q);
+	return r;
+}
+
+static int read_fingerprint(const char *text, char pin[PIN_BYTES], struct err *e)
+{
+	const char *complaint = NULL;
+
+	switch (pin_read(text, pin, &complaint)) {
+	case PIN_STRONG:
+		return 0;
+	case PIN_WEAK:
+		return err_set(e, ERR_POLICY, "TRUST-FINGERPRINT", 0,
+		               "MD5 and SHA-1 fingerprints can be forged: ask the partner for the "
+		               "SHA-256 one (ssh-keygen -lf)");
+	case PIN_WRONG:
+		break;
+	}
+	return err_set(e, ERR_POLICY, "TRUST-FINGERPRINT", 0, "the fingerprint %s", complaint);
+}
+
+static int ask_identity(struct engine *g, struct trust_question *q, struct err *e)
+{
+	const struct adapter *adapter = adapter_for(q->endpoint->protocol);
+
+	if (!adapter || !adapter->trust)
+		return err_set(e, ERR_POLICY, "TRUST-PROTOCOL", 0,
+		               "%s has no host key to trust: that is for protocol: sftp; an FTPS "
+		               "server proves itself by its certificate (`tls:`)",
+		               q->endpoint->name);
+	q->shard = &g->shards[shard_of_name(q->endpoint->name, g->shard_count)];
+	return worker_call(q->shard->worker, "trust", trust_there, q, e);
+}
+
+static int trust(void *arg, const char *endpoint, const char *fingerprint,
+                 struct control_trust *out, struct err *e)
+{
+	struct engine *g = arg;
+	const struct config *c = config_ref(g->config); /* a reload may come between */
+	struct trust_question q = {
+	        .config = c, .endpoint = config_endpoint(c, endpoint), .out = &out->identity};
+	char pin[PIN_BYTES];
+	int r = q.endpoint ? 0 : no_endpoint(g, endpoint, e);
+
+	if (r == 0 && fingerprint)
+		r = read_fingerprint(fingerprint, pin, e);
+	q.pin = fingerprint ? pin : NULL;
+	if (r == 0)
+		r = ask_identity(g, &q, e);
+	if (r == 0) {
+		(void)snprintf(out->host, sizeof(out->host), "%s", q.endpoint->host);
+		out->port = q.endpoint->port;
+	}
+	if (r == 0 && fingerprint) {
+		log_info("an operator trusts a host key", "endpoint=%s fingerprint=%s file=%s",
+		         endpoint, out->identity.sha256, out->identity.stored.file);
+		engine_wake_users(g, endpoint);
+	}
+	config_unref(c);
+	return r;
+}
+
 void engine_operator_endpoints(struct control_engine *table)
 {
 	table->trace = trace;
 	table->traces = traces;
+	table->trust = trust;
 }

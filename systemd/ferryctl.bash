@@ -15,7 +15,7 @@ _ferryctl_endpoints()
 _ferryctl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb="" words="" i
-	local verbs="status routes jobs show ps poll pause resume retry reload trace"
+	local verbs="status routes jobs show ps poll pause resume retry reload trace trust"
 	local states="claimed stored delivered done held skipped quarantined canceled"
 	local IFS=$' \t\n'
 
@@ -55,7 +55,7 @@ _ferryctl()
 	*:-*) words="--json --socket --help" ;;
 	:*) words=$verbs ;;
 	poll:* | pause:* | resume:*) words=$(_ferryctl_routes) ;;
-	trace:*) words=$(_ferryctl_endpoints) ;;
+	trace:* | trust:*) words=$(_ferryctl_endpoints) ;;
 	*) words="" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

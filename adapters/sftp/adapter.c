@@ -11,6 +11,7 @@
 #include "adapters/sftp/files.h"
 #include "adapters/sftp/session.h"
 #include "adapters/sftp/shell.h"
+#include "adapters/sftp/trust.h"
 #include "adapters/trace.h"
 #include "config/config.h"
 #include "daemon/base/clock.h"
@@ -283,6 +284,7 @@ const struct adapter adapter_sftp = {
         .describe = abilities_describe,
         .judge = algorithms_judge,
         .connect = connect_endpoint,
+        .trust = sftp_trust,
         .close = close_connection,
         .abort = abort_connection,
         .is_alive = is_connection_alive,

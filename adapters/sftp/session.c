@@ -141,16 +141,34 @@ static struct session *new_session(const struct endpoint_config *endpoint, struc
 	return s;
 }
 
-static int establish(struct session *s, int fd, const struct known_keys *known,
-                     struct auth_material *material, struct err *e)
+/* Connected, keys exchanged; nobody is trusted yet. */
+static int meet(const struct endpoint_config *endpoint, struct trace *trace,
+                const struct known_keys *known, struct session **out, struct err *e)
+{
+	struct session *s;
+	struct io *io = NULL;
+	int fd;
+
+	if (reach_open(endpoint, trace, &io, e) < 0)
+		return e->kind;
+	fd = io_fd(io);
+	s = new_session(endpoint, trace, io);
+	algorithms_offer(&s->ssh, known);
+	if (kex_run(&s->ssh, fd, e) < 0) {
+		session_close(s);
+		return e->kind;
+	}
+	kex_describe(&s->ssh, s->agreed);
+	trace_step(s->ssh.trace, TRACE_STEP_HOST_KEY);
+	*out = s;
+	return 0;
+}
+
+static int log_in(struct session *s, const struct known_keys *known, struct auth_material *material,
+                  struct err *e)
 {
 	int r;
 
-	algorithms_offer(&s->ssh, known);
-	if (kex_run(&s->ssh, fd, e) < 0)
-		return e->kind;
-	kex_describe(&s->ssh, s->agreed);
-	trace_step(s->ssh.trace, TRACE_STEP_HOST_KEY);
 	if (trust(s, known, e) < 0)
 		return e->kind;
 	rekey_watch(&s->ssh);
@@ -165,25 +183,19 @@ static int open_with(const struct endpoint_config *endpoint, struct trace *trace
                      struct auth_material *material, struct session **out, struct err *e)
 {
 	struct known_keys known;
-	struct session *s;
-	struct io *io = NULL;
-	int fd;
+	struct session *s = NULL;
+	int r;
 
 	if (host_key_load(endpoint, trace, &known, e) < 0)
 		return e->kind;
-	if (reach_open(endpoint, trace, &io, e) < 0) {
-		known_keys_release(&known);
-		return e->kind;
-	}
-	fd = io_fd(io);
-	s = new_session(endpoint, trace, io);
-	if (establish(s, fd, &known, material, e) < 0) {
-		session_close(s);
-		s = NULL;
-	}
+	r = meet(endpoint, trace, &known, &s, e);
+	if (r == 0)
+		r = log_in(s, &known, material, e);
 	known_keys_release(&known);
-	if (!s)
-		return e->kind;
+	if (r < 0) {
+		session_close(s);
+		return r;
+	}
 	*out = s;
 	return 0;
 }
@@ -201,6 +213,48 @@ int session_open(const struct endpoint_config *endpoint, struct trace *trace, st
 		r = open_with(endpoint, trace, material, out, e);
 	auth_free(material);
 	return r; /* whoever owns the trace records the error there */
+}
+
+static int copy_key(struct session *s, struct session_look *out, struct err *e)
+{
+	size_t n = 0;
+	int type;
+	const char *blob = libssh2_session_hostkey(s->ssh.lib, &n, &type);
+
+	if (!blob)
+		return err_set(e, ERR_PROTOCOL, "SSH-PROTOCOL", 0, "the server showed no host key");
+	if (check_strength(&s->ssh, blob, n, e) < 0)
+		return e->kind;
+	out->blob = (unsigned char *)mem_dup_bytes(blob, n);
+	out->blob_bytes = n;
+	return 0;
+}
+
+int session_look(const struct endpoint_config *endpoint, struct trace *trace,
+                 struct session_look *out, struct err *e)
+{
+	struct session_look look = {0};
+	struct session *s = NULL;
+	int r;
+
+	if (host_key_load(endpoint, trace, &look.known, e) < 0)
+		return e->kind;
+	r = meet(endpoint, trace, &look.known, &s, e);
+	if (r == 0)
+		r = copy_key(s, &look, e);
+	session_close(s);
+	if (r < 0)
+		session_look_release(&look);
+	else
+		*out = look;
+	return r;
+}
+
+void session_look_release(struct session_look *l)
+{
+	known_keys_release(&l->known);
+	free(l->blob);
+	l->blob = NULL;
 }
 
 int session_open_subsystem(struct session *s, const char *name, struct stream **out, struct err *e)

@@ -31,6 +31,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "adapters/sftp/known_hosts.h"
 #include "adapters/sftp/stream.h"
 #include "adapters/trace.h"
 #include "config/config.h"
@@ -41,6 +42,16 @@ struct session;
 /* `endpoint` and `trace` (may be NULL) are borrowed for the life of the session. */
 int session_open(const struct endpoint_config *endpoint, struct trace *trace, struct session **out,
                  struct err *e);
+/* Who answers: as session_open up to the key exchange, without a login, and closed again. */
+struct session_look {
+	struct known_keys known; /* what is on record */
+	unsigned char *blob;     /* of the key whose possession the server has proved */
+	size_t blob_bytes;
+};
+int session_look(const struct endpoint_config *endpoint, struct trace *trace,
+                 struct session_look *out, struct err *e);
+void session_look_release(struct session_look *l);
+
 /* The stream belongs to the session. At most SESSION_STREAMS in one session. */
 enum { SESSION_STREAMS = 4 };
 int session_open_subsystem(struct session *s, const char *name, struct stream **out, struct err *e);

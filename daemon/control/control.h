@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "adapters/endpoint.h"
+#include "adapters/identity.h"
 #include "daemon/base/err.h"
 #include "daemon/runtime/fiber.h"
 #include "daemon/runtime/worker.h"
@@ -84,6 +85,12 @@ struct control_trace {
 	struct trace_order order;
 };
 
+struct control_trust {
+	char host[256];
+	int port;
+	struct identity identity;
+};
+
 struct control_engine {
 	void *arg;
 
@@ -116,6 +123,11 @@ struct control_engine {
 	 * configured. An unknown one is ERR_OBJECT "CONTROL-NO-ENDPOINT". */
 	int (*trace)(void *arg, const char *endpoint, const struct trace_order *order,
 	             struct err *e);
+	/* Who answers at an endpoint's address (identity.h), without a login. With a fingerprint, as
+	 * typed, the key is put on record when it has that one, and what waited for the endpoint goes
+	 * on. */
+	int (*trust)(void *arg, const char *endpoint, const char *fingerprint,
+	             struct control_trust *out, struct err *e);
 	/* The orders in force. */
 	int (*traces)(void *arg, struct control_trace **out, size_t *count, struct err *e);
 };

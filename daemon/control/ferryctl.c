@@ -2,15 +2,17 @@
  * ferryctl: the operator's command. Asks the running ferryd over its socket and shows the answer.
  *
  * With --json the answer is shown line by line as the daemon gives it (protocol.md); otherwise as
- * tables (render.h). What went wrong goes to standard error, with the exit code of options.h.
+ * tables (render.h), and a person at a terminal is asked for what is missing. What went wrong goes to standard error, with the exit code of options.h.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "daemon/control/client.h"
 #include "daemon/control/options.h"
 #include "daemon/control/render.h"
+#include "daemon/control/request.h"
 #include "daemon/control/shown.h"
 
 enum { SCREEN_BYTES = 256 * 1024 * 1024 };
@@ -109,6 +111,60 @@ static void show(const json_t *request, const json_t *items, const json_t *end)
 	buf_release(&screen);
 }
 
+/* ---- asking back --------------------------------------------------------------------------- */
+
+/* Whether a person is there who can be asked, and the answer leaves something to ask. */
+static bool wants_fingerprint(const json_t *request, const json_t *end, const struct options *o)
+{
+	const char *state = json_text(json_object_get(end, "result"), "state");
+
+	return strcmp(json_text(request, "verb"), "trust") == 0 && !o->wants_json &&
+	       !json_object_get(json_object_get(request, "args"), "fingerprint") &&
+	       json_is_true(json_object_get(end, "ok")) && strcmp(state, "ok") != 0 &&
+	       strcmp(state, "revoked") != 0 && isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+}
+
+/* One line from the terminal without blanks around it; false at its end or when it is empty. */
+static bool read_word(const char *question, char *out, size_t room)
+{
+	size_t n, from;
+
+	(void)printf("%s", question);
+	(void)fflush(stdout);
+	if (!fgets(out, (int)room, stdin))
+		return false;
+	from = strspn(out, " \t");
+	n = strcspn(out + from, " \t\r\n");
+	memmove(out, out + from, n);
+	out[n] = '\0';
+	return n > 0;
+}
+
+/* Adds a request, when the operator names the fingerprint. The connection is made anew, as a
+ * telephone call may last longer than the daemon waits. */
+static int ask_back(struct client *c, const json_t *request, const struct options *o, struct err *e)
+{
+	json_t *args = json_copy(json_object_get(request, "args")), *typed;
+	char word[256];
+
+	if (!read_word("\nFingerprint that the partner has named (empty: leave it): ", word,
+	               sizeof(word))) {
+		json_decref(args);
+		(void)puts("Nothing was stored.");
+		return EXIT_REFUSED;
+	}
+	typed = json_string(word); /* not if it is not UTF-8 */
+	(void)json_object_set_new(args, "fingerprint", typed ? typed : json_string("?"));
+	(void)json_array_append_new(o->requests, json_pack("{si ss so}", "v", REQUEST_VERSION,
+	                                                   "verb", "trust", "args", args));
+	client_close(c);
+	if (client_open(c, o->socket, e) < 0) {
+		c->fd = -1; /* closed for good */
+		return e->kind;
+	}
+	return EXIT_DONE;
+}
+
 /* ---- asking -------------------------------------------------------------------------------- */
 
 static int ask(struct client *c, json_t *request, const struct options *o, struct err *e)
@@ -123,13 +179,15 @@ static int ask(struct client *c, json_t *request, const struct options *o, struc
 		else
 			show(request, items, end);
 		r = (int)exit_of_answer(end);
+		if (wants_fingerprint(request, end, o))
+			r = ask_back(c, request, o, e);
 	}
 	json_decref(items);
 	json_decref(end);
 	return r;
 }
 
-/* All requests, on one connection; the first failure decides. */
+/* All requests; the first failure decides. */
 static enum ctl_exit run(const struct options *o)
 {
 	enum ctl_exit worst = EXIT_DONE;

@@ -21,7 +21,7 @@ enum {
 	TAKES_FOR = 32,
 	TAKES_FILE = 64,
 };
-enum operand { NO_OPERAND, ONE_ROUTE, ONE_JOB, SOME_JOBS, ENDPOINT_AND_MASK };
+enum operand { NO_OPERAND, ONE_ROUTE, ONE_JOB, SOME_JOBS, ENDPOINT_AND_MASK, ENDPOINT_AND_PIN };
 
 struct command {
 	const char *name;
@@ -55,6 +55,13 @@ static const struct command commands[] = {
          "  --route ROUTE  with --all: of this route only\n"},
         {"reload", NO_OPERAND, 0, "", "load the configuration again",
          "If it is refused the old one goes on; the report says why and the exit code is 1.\n"},
+        {"trust", ENDPOINT_AND_PIN, 0, " ENDPOINT [FINGERPRINT]",
+         "look who answers at an endpoint; with a fingerprint, put its key on record",
+         "Connects without logging in and shows the key of the server: type, bits, fingerprints, "
+         "and\n"
+         "what known_hosts says. On a terminal it then asks for the fingerprint that the partner\n"
+         "has named. Only a key with that fingerprint (SHA256:..., or 64 hex digits) is stored;\n"
+         "other keys of the host become comments, and what waited for the endpoint goes on.\n"},
         {"trace", ENDPOINT_AND_MASK, TAKES_FOR | TAKES_FILE,
          " [ENDPOINT MASK [--for TIME] [--file PATH]]",
          "record what an endpoint's connections do; alone: what is being recorded",
@@ -329,6 +336,16 @@ static enum options_result order_trace(const struct typed *t, struct options *o,
 	return OPTIONS_RUN;
 }
 
+static enum options_result ask_trust(const struct typed *t, struct options *o)
+{
+	json_t *args = json_pack("{so}", "endpoint", text_json(t->words[1]));
+
+	if (t->word_count > 2)
+		(void)json_object_set_new(args, "fingerprint", text_json(t->words[2]));
+	add_request(o, "trust", args);
+	return OPTIONS_RUN;
+}
+
 static enum options_result make_requests(const struct command *c, const struct typed *t,
                                          struct options *o, struct buf *out)
 {
@@ -340,6 +357,8 @@ static enum options_result make_requests(const struct command *c, const struct t
 		return list_jobs(t, o, out);
 	if (c->operand == ENDPOINT_AND_MASK)
 		return order_trace(t, o, out);
+	if (c->operand == ENDPOINT_AND_PIN)
+		return ask_trust(t, o);
 	if (c->operand == ONE_ROUTE)
 		add_request(o, c->name, json_pack("{so}", "route", text_json(t->words[1])));
 	else
@@ -379,10 +398,13 @@ static enum options_result check_operands(const struct command *c, const struct 
 
 	if (c->operand == ENDPOINT_AND_MASK)
 		least = most = given ? 2 : 0;
+	if (c->operand == ENDPOINT_AND_PIN)
+		most = 2;
 	if (given < least)
 		return complain(out, c->name, "%s is missing",
 		                c->operand == ONE_ROUTE           ? "the route"
 		                : c->operand == ENDPOINT_AND_MASK ? "the mask"
+		                : c->operand == ENDPOINT_AND_PIN  ? "the endpoint"
 		                                                  : "the number of a job");
 	if (given > most) {
 		(void)escape(t->words[most + 1], strlen(t->words[most + 1]), tmp.text, 64);

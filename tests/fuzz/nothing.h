@@ -89,6 +89,15 @@ static inline int no_trace(void *arg, const char *endpoint, const struct trace_o
 	return control_no_endpoint(endpoint, NULL, 0, e);
 }
 
+static inline int no_trust(void *arg, const char *endpoint, const char *fingerprint,
+                           struct control_trust *out, struct err *e)
+{
+	(void)out;
+	(void)fingerprint;
+	++*(int *)arg;
+	return control_no_endpoint(endpoint, NULL, 0, e);
+}
+
 static inline int no_traces(void *arg, struct control_trace **out, size_t *count, struct err *e)
 {
 	(void)arg;
@@ -114,5 +123,6 @@ static inline struct control_engine engine_of_nothing(int *changes)
         .reload = no_reload,
         .trace = no_trace,
         .traces = no_traces,
+        .trust = no_trust,
 };
 }

@@ -178,6 +178,33 @@ static int paper_trace(void *arg, const char *endpoint, const struct trace_order
 	return 0;
 }
 
+static int paper_trust(void *arg, const char *endpoint, const char *fingerprint,
+                       struct control_trust *out, struct err *e)
+{
+	static const char *const names[] = {"acme"};
+
+	(void)arg;
+	if (strcmp(endpoint, "acme") != 0)
+		return control_no_endpoint(endpoint, names, 1, e);
+	*out = (struct control_trust){
+	        .host = "sftp.acme.example",
+	        .port = 22,
+	        .identity = {.type = "ssh-ed25519\x1b", /* the server says so */
+	                     .bits = 256,
+	                     .sha256 = "SHA256:x",
+	                     .md5 = "MD5:y",
+	                     .state = "changed",
+	                     .record = {"/k", 3}},
+	};
+	if (fingerprint) {
+		out->identity.stored = (struct identity_place){"/k", 4};
+		out->identity.replaced[0].place = out->identity.record;
+		out->identity.replaced[0].is_left = true;
+		out->identity.replaced_count = 1;
+	}
+	return 0;
+}
+
 static int paper_traces(void *arg, struct control_trace **out, size_t *count, struct err *e)
 {
 	struct paper *p = arg;
@@ -205,6 +232,7 @@ static const struct control_engine engine = {
         .reload = paper_reload,
         .trace = paper_trace,
         .traces = paper_traces,
+        .trust = paper_trust,
 };
 
 /* ---- the server, with an operator on a thread of the pool ---------------------------------- */
@@ -373,6 +401,35 @@ static void ask_every_verb(void)
 	check_code("{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":70}}", "STORE-STATE");
 	check_code("{\"v\":1,\"verb\":\"reload\"}", "");
 	check_code("{\"v\":1,\"verb\":\"traces\"}", "");
+}
+
+static void asks_who_it_is(void)
+{
+	json_t *end, *r;
+
+	end = ask("{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":\"acme\"}}", NULL);
+	r = json_object_get(end, "result");
+	check(strcmp(json_string_value(json_object_get(r, "type")), "ssh-ed25519\\x1b") == 0);
+	check(strcmp(json_string_value(json_object_get(r, "state")), "changed") == 0);
+	check(json_is_null(json_object_get(r, "stored")));
+	json_decref(end);
+	end = ask("{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":\"acme\","
+	          "\"fingerprint\":\"SHA256:x\"}}",
+	          NULL);
+	r = json_object_get(end, "result");
+	check(json_integer_value(json_object_get(json_object_get(r, "stored"), "line")) == 4);
+	r = json_array_get(json_object_get(r, "replaced"), 0);
+	check(json_is_true(json_object_get(r, "left")));
+	json_decref(end);
+	check_code("{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":\"acne\"}}",
+	           "CONTROL-NO-ENDPOINT");
+	check_code("{\"v\":1,\"verb\":\"trust\"}", "CONTROL-ARGUMENT");
+}
+
+static void test_control__tells_who_a_server_is(void **state)
+{
+	(void)state;
+	with_server(asks_who_it_is);
 }
 
 static void order_traces(void)
@@ -931,6 +988,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        with_folder(test_control__carries_out_every_verb),
 	        with_folder(test_control__orders_traces),
+	        with_folder(test_control__tells_who_a_server_is),
 	        with_folder(test_control__refuses_with_words),
 	        with_folder(test_control__streams_long_lists),
 	        with_folder(test_control__retries_all_that_still_need_it),

@@ -1,4 +1,6 @@
 /* No byte of a login leaves before the host key is trusted; each distrust has its code. */
+#include "adapters/adapter.h"
+#include "adapters/identity.h"
 #include "tests/runtime/ssh_peers.h"
 
 static void write_known_hosts(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -299,6 +301,47 @@ static void test_trust__looks_up_the_alias(void **state)
 	rig_run(alias);
 }
 
+/* ---- looking and trusting without a login ---------------------------------------------------- */
+
+static void trusts(struct worker *w)
+{
+	struct partner p;
+	struct identity id;
+	struct err e;
+	char pin[64];
+	int before = peers_ask("attempts password");
+
+	(void)w;
+	partner_with_file(&p);
+	write_known_hosts("# ours\n[127.0.0.1]:%d %s\n", p.endpoint.port, other_key);
+	check(adapter_sftp.trust(&p.endpoint, NULL, NULL, &id, &e) == 0);
+	check(strcmp(id.type, "ssh-ed25519") == 0 && id.bits == 256);
+	check(strcmp(id.state, "changed") == 0 && id.record.line == 2 && !id.stored.file[0]);
+	(void)snprintf(pin, sizeof(pin), "%s", id.sha256);
+	check(adapter_sftp.trust(&p.endpoint, NULL, "SHA256:x", &id, &e) == ERR_TRUST);
+	check(strcmp(e.code, "TRUST-MISMATCH") == 0 && says(&e, pin) && !file_has("ferryctl"));
+	check(adapter_sftp.trust(&p.endpoint, NULL, pin, &id, &e) == 0);
+	check(strcmp(id.stored.file, file) == 0 && id.stored.line == 3 && !id.was_there);
+	check(id.replaced_count == 1 && id.replaced[0].place.line == 2 && !id.replaced[0].is_left);
+	check(file_has("# replaced, ferryctl trust"));
+	check(adapter_sftp.trust(&p.endpoint, NULL, pin, &id, &e) == 0 && id.was_there);
+	check(peers_ask("attempts password") == before); /* not one byte of a login */
+	session_close(partner_opens(&p));
+	write_known_hosts("@revoked * %s\n", host_key());
+	check(adapter_sftp.trust(&p.endpoint, NULL, pin, &id, &e) == ERR_TRUST);
+	check(strcmp(e.code, "SSH-HOSTKEY-REVOKED") == 0);
+	p.known_hosts_list[0] = peers.folder;
+	p.endpoint.host_key_check = HOST_KEY_OFF;
+	check(adapter_sftp.trust(&p.endpoint, NULL, pin, &id, &e) == ERR_TRUST);
+	check(strcmp(e.code, "SSH-HOSTKEY-UNREADABLE") == 0);
+}
+
+static void test_trust__looks_and_stores_without_a_login(void **state)
+{
+	(void)state;
+	rig_run(trusts);
+}
+
 /* ---- pins and records ----------------------------------------------------------------------- */
 
 static void pins(struct worker *w)
@@ -369,6 +412,7 @@ int main(void)
 	        cmocka_unit_test(test_trust__accept_new_needs_a_place_to_store),
 	        cmocka_unit_test(test_trust__off_sends_no_password_to_a_changed_key),
 	        cmocka_unit_test(test_trust__looks_up_the_alias),
+	        cmocka_unit_test(test_trust__looks_and_stores_without_a_login),
 	        cmocka_unit_test(test_trust__pins_decide_alone),
 	        cmocka_unit_test(test_trust__knows_every_form_of_record),
 	};

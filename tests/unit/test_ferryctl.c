@@ -53,7 +53,8 @@ static void read_answer(const char *name, json_t *items, json_t **result)
 static char *show(const char *verb, const char *answer, struct style style)
 {
 	json_t *items = json_array(), *result;
-	struct answered a = {.verb = verb, .items = items};
+	json_t *args = json_pack("{ss}", "endpoint", "acme");
+	struct answered a = {.verb = verb, .args = args, .items = items};
 	struct buf out;
 	char *text;
 
@@ -63,6 +64,7 @@ static char *show(const char *verb, const char *answer, struct style style)
 	render(&a, &style, &out);
 	text = mem_dup(buf_text(&out));
 	buf_release(&out);
+	json_decref(args);
 	json_decref(items);
 	json_decref(result);
 	return text;
@@ -101,6 +103,8 @@ static void test_render__screens(void **state)
 	check_screen("jobs", "jobs", "jobs", plain);
 	check_screen("show", "show", "show", plain);
 	check_screen("ps", "ps", "ps", plain);
+	check_screen("trust", "trust-look", "trust-look", plain);
+	check_screen("trust", "trust-stored", "trust-stored", plain);
 }
 
 static void test_render__fits_the_terminal(void **state)
@@ -122,8 +126,8 @@ static void test_render__has_colours_on_a_terminal(void **state)
 
 static void test_render__a_hostile_answer_harms_no_terminal(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "ps",    "jobs",     "show",
-	                                    "reload", "poll",   "retry", "retry-all"};
+	static const char *const verbs[] = {"status", "routes", "ps",    "jobs",      "show",
+	                                    "reload", "poll",   "retry", "retry-all", "trust"};
 	const struct style plain = {.has_colour = false, .width = 40};
 
 	(void)state;
@@ -276,6 +280,11 @@ static void test_options__become_requests(void **state)
 	                                     "{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":22}}]");
 	check_request("ferryctl retry --all --route a",
 	              "[{\"v\":1,\"verb\":\"retry-all\",\"args\":{\"route\":\"a\"}}]");
+	check_request("ferryctl trust acme", "[{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":"
+	                                     "\"acme\"}}]");
+	check_request("ferryctl trust acme SHA256:x",
+	              "[{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":\"acme\","
+	              "\"fingerprint\":\"SHA256:x\"}}]");
 	check_request("ferryctl trace", "[{\"v\":1,\"verb\":\"traces\",\"args\":{}}]");
 	check_request("ferryctl trace acme kex,auth --for 10m --file /tmp/a",
 	              "[{\"v\":1,\"verb\":\"trace\",\"args\":{\"endpoint\":\"acme\",\"mask\":"
@@ -303,6 +312,9 @@ static void test_options__say_what_is_wrong(void **state)
 	check_told("ferryctl retry --all 1", OPTIONS_WRONG, "too many");
 	check_told("ferryctl retry 1 --route a", OPTIONS_WRONG, "goes with --all");
 	check_told("ferryctl status --state held", OPTIONS_WRONG, "takes no --state");
+	check_told("ferryctl trust", OPTIONS_WRONG, "the endpoint is missing");
+	check_told("ferryctl trust acme SHA256:x y", OPTIONS_WRONG, "too many");
+	check_told("ferryctl trust acme --for 10m", OPTIONS_WRONG, "takes no --for");
 	check_told("ferryctl trace acme", OPTIONS_WRONG, "the mask is missing");
 	check_told("ferryctl trace --for 10m", OPTIONS_WRONG, "which endpoint");
 	check_told("ferryctl trace acme on --for 10", OPTIONS_WRONG, "a time with its unit");
@@ -313,8 +325,9 @@ static void test_options__say_what_is_wrong(void **state)
 
 static void test_options__tell_about_every_verb(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "jobs",  "show",   "ps",   "poll",
-	                                    "pause",  "resume", "retry", "reload", "trace"};
+	static const char *const verbs[] = {"status", "routes", "jobs",  "show",
+	                                    "ps",     "poll",   "pause", "resume",
+	                                    "retry",  "reload", "trace", "trust"};
 
 	(void)state;
 	check_told("ferryctl --version", OPTIONS_TOLD, "ferryctl " FERRYD_VERSION);
