@@ -126,6 +126,8 @@ struct capabilities {
 	bool exact_mtime;          /* mtime from list and stat are comparable for equality */
 	bool remote_sync;          /* put can flush to the peer's disk */
 	bool is_local;             /* paths are this machine's */
+	int64_t doubtful_after_ms; /* idle for longer, the peer may be about to end it: ping before
+	                            * an operation; 0: never */
 };
 
 struct adapter {

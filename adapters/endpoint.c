@@ -357,24 +357,61 @@ static int wait_served(struct endpoint *p, struct waiter *w, struct deadline d, 
 	return err_wrap(e, "waiting for a connection to %s (%d open)", p->settings->name, p->live);
 }
 
-int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, struct err *e)
+static int wait_for_slot(struct endpoint *p, struct slot **out, struct deadline d, struct err *e)
 {
 	struct waiter w = {.failure = e};
 	int r;
 
-	assert(!p->is_ending);
 	signal_init(&w.served);
 	list_append(&p->waiters, &w.link);
 	pump(p);
 	r = wait_served(p, &w, d, e);
-	if (r < 0)
-		return r;
+	*out = w.slot;
+	return r;
+}
+
+static bool is_doubtful(const struct slot *s)
+{
+	int64_t after = s->endpoint->adapter->capabilities(s->connection)->doubtful_after_ms;
+	int64_t last = s->used_ms > s->pinged_ms ? s->used_ms : s->pinged_ms;
+
+	return after && s->has_worked && clock_mono_ms() - last > after;
+}
+
+/* False: it was gone, which after some idle time is nobody's failure. */
+static bool is_still_there(struct slot *s)
+{
+	struct err ignored;
+	int r;
+
+	if (!is_doubtful(s))
+		return true;
+	r = s->endpoint->adapter->ping(s->connection, &ignored);
+	s->pinged_ms = clock_mono_ms();
+	if (r == 0 || !is_fatal(r))
+		return true;
+	slot_retire(s);
+	slot_give_back(s);
+	return false;
+}
+
+int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, struct err *e)
+{
+	struct slot *s;
+
+	assert(!p->is_ending);
+	do {
+		int r = wait_for_slot(p, &s, d, e);
+
+		if (r < 0)
+			return r;
+	} while (!is_still_there(s));
 	*out = (struct lease){
 	        .endpoint = p,
 	        .adapter = p->adapter,
-	        .connection = w.slot->connection,
-	        .trace = w.slot->trace,
-	        .slot = w.slot,
+	        .connection = s->connection,
+	        .trace = s->trace,
+	        .slot = s,
 	};
 	return 0;
 }

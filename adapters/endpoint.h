@@ -21,6 +21,9 @@
  *	                              +-- failed: breaker; all waiters get the cause, unless other
  *	                                  live connections will serve them
  *
+ * Servers log idle clients out. Where that is usual (doubtful_after_ms), a connection that has been
+ * idle is pinged before it is leased; one that is gone is replaced, and nobody has failed.
+ *
  * Breaker: after a network, protocol or busy failure to connect, leases fail at once with that
  * error until the next attempt is due (1 s doubling to 5 min, +-20 %). An authentication or trust
  * failure, or ERR_CONFIG, stops the endpoint until endpoint_reset() (reload with changed settings,

@@ -43,6 +43,8 @@ static bool is_connection_alive(const struct connection *c)
 	return curl_loop_is_alive(c->session->loop);
 }
 
+enum { DOUBTFUL_MS = 1000 }; /* servers log idle clients out, often after a minute or five */
+
 /* RNTO is taken for a replacing rename(2) until the server refuses it once. */
 static const struct capabilities *capabilities(const struct connection *c)
 {
@@ -50,6 +52,7 @@ static const struct capabilities *capabilities(const struct connection *c)
 
 	mine->capabilities = (struct capabilities){
 	        .concurrent_operations = 1,
+	        .doubtful_after_ms = DOUBTFUL_MS,
 	        .atomic_replace = !c->session->rename_refuses_taken,
 	        .exact_mtime = ftp_session_dialect(c->session) == FTP_MLSD,
 	};

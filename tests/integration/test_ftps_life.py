@@ -1,12 +1,12 @@
 """The life of FTP connections: servers that let few in, end idle ones, stop, or sit behind a firewall."""
 import os
-import time
 
 import pytest
 
 from lib.files import Ledger, content, litter, visible
 from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
-from lib.wait import wait_for
+from lib.processes import descendants
+from lib.wait import stays_true, wait_for
 
 FILES = 40
 
@@ -85,3 +85,53 @@ def test_life__goes_on_over_the_connections_a_server_allows(ferryd, serve, place
     assert "error:" not in log and "fail" not in log, log
     assert f"the server allows {allowed} of the 4 connections" in ferryd.say("status")
 
+
+
+# ---- servers that end idle connections -------------------------------------------------------------
+
+IDLE = {"proftpd": (Proftpd, "TimeoutIdle 2"), "vsftpd": (Vsftpd, "idle_session_timeout=2")}
+
+
+def sessions(server):
+    """Processes of the server that serve a client."""
+    return len(descendants(server.process.pid))
+
+
+def send_and_wait(ferryd, drop, name):
+    (drop / name).write_bytes(b"x" * 1000)
+    wait_for(lambda: (ferryd.job(name) or {}).get("state") == "done", f"{name} sent")
+
+
+def nothing_went_wrong(ferryd):
+    log = ferryd.log_text()
+    assert " warning: " not in log.partition("is running")[2] and " error: " not in log, log
+    assert attempts(ferryd) <= {0, 1}
+    assert not list((ferryd.traces / "bank").glob("*.trace"))
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_life__an_idle_timeout_of_the_server_fails_no_file(ferryd, serve, place, name):
+    make, extra = IDLE[name]
+    server = serve(make, extra=extra)
+    drop, _ = push(ferryd, place, server, connections=1, keepalive="0s")
+    ferryd.start()
+    for number in range(2):
+        send_and_wait(ferryd, drop, f"f{number}")
+        assert sessions(server) > 0
+        wait_for(lambda: sessions(server) == 0, "the server to log us out")
+    send_and_wait(ferryd, drop, "last")
+    nothing_went_wrong(ferryd)
+
+
+@pytest.mark.parametrize("name", IDLE)
+def test_life__a_keepalive_shorter_than_the_idle_timeout_keeps_the_connection(ferryd, serve, place, name):
+    make, extra = IDLE[name]
+    server = serve(make, extra=extra)
+    drop, _ = push(ferryd, place, server, connections=1, keepalive="500ms")
+    ferryd.start()
+    send_and_wait(ferryd, drop, "first")
+    before = descendants(server.process.pid)
+    stays_true(lambda: descendants(server.process.pid) == before, "the session", 5)
+    send_and_wait(ferryd, drop, "last")
+    assert descendants(server.process.pid) == before != []
+    nothing_went_wrong(ferryd)

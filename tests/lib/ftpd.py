@@ -175,7 +175,7 @@ AuthOrder mod_auth_file.c
 AuthUserFile {folder}/users
 AllowOverwrite on
 AllowStoreRestart on
-TimeoutIdle 600
+{idle}
 MaxInstances 60
 {modules}
 {extra}
@@ -226,7 +226,7 @@ class Proftpd(Server):
         parts = "\n".join(f"LoadModule {name}.c" for name in ("mod_ls", "mod_xfer", "mod_delay")
                           if (PROFTPD_MODULES / f"{name}.so").exists())
         (self.folder / "proftpd.conf").write_text(PROFTPD_CONFIG.format(
-            parts=parts,
+            parts=parts, idle="" if "TimeoutIdle" in extra else "TimeoutIdle 600",
             port=self.port, folder=self.folder, owner=me.pw_name, group=grp.getgrgid(me.pw_gid).gr_name, modules=modules,
             extra=extra))
 

@@ -26,6 +26,7 @@ static struct {
 	enum err_kind failure;
 	const char *code;
 	enum err_kind ping_failure;
+	int64_t doubtful_after_ms;
 	int connects, closes, aborts, pings;
 	int takes, counted; /* further connections are turned away; takes 0: lets all in */
 	bool is_slow;       /* counts connections that have ended until the test says otherwise */
@@ -78,6 +79,7 @@ static const struct capabilities *fake_capabilities(const struct connection *c)
 
 	(void)c;
 	capabilities.concurrent_operations = fake.room;
+	capabilities.doubtful_after_ms = fake.doubtful_after_ms;
 	return &capabilities;
 }
 
@@ -751,6 +753,37 @@ static void test_endpoint__a_failed_ping_drops_the_connection(void **state)
 	run(body_ping_fails);
 }
 
+/* Idle for long enough to be doubtful: asked, and replaced when it is gone. */
+static void body_doubtful(void)
+{
+	struct lease l;
+	struct err e;
+
+	must_take(&l);
+	give(&l);
+	must_take(&l); /* a moment later */
+	check(fake.pings == 0);
+	give(&l);
+	check(fiber_sleep(30, "time to pass", &e) == 0);
+	must_take(&l);
+	check(fake.pings == 1 && fake.connects == 1);
+	give(&l);
+	check(fiber_sleep(30, "time to pass", &e) == 0);
+	fake.ping_failure = ERR_NETWORK;
+	must_take(&l);
+	check(fake.pings == 2 && fake.connects == 2 && fake.closes == 1);
+	check(status().state == ENDPOINT_UP && status().last.kind == 0);
+	check(!status().trace_file[0]);
+	give(&l);
+}
+
+static void test_endpoint__asks_an_idle_connection_before_it_is_used(void **state)
+{
+	(void)state;
+	fake.doubtful_after_ms = 20;
+	run(body_doubtful);
+}
+
 static void body_free_while_connecting(void)
 {
 	struct lease l;
@@ -949,6 +982,7 @@ int main(void)
 	        test(test_endpoint__goes_on_with_what_the_server_allows),
 	        test(test_endpoint__idle_connections_are_pinged_and_then_closed),
 	        test(test_endpoint__a_failed_ping_drops_the_connection),
+	        test(test_endpoint__asks_an_idle_connection_before_it_is_used),
 	        test(test_endpoint__free_ends_a_connect_under_way),
 	        test(test_endpoint__free_closes_a_connection_made_too_late),
 	        test(test_endpoint__failures_leave_a_trace),
