@@ -309,6 +309,18 @@ static int not_connected(const struct report *r)
 	                   (int)r->job->rc, r->job->words[0] ? r->job->words : "cannot connect");
 }
 
+static int hung_up(const struct report *r)
+{
+	char command[REPORT_ROOM], sentence[REPORT_ROOM + 80];
+
+	escape(r->d->command, strlen(r->d->command), command, sizeof(command));
+	(void)snprintf(sentence, sizeof(sentence), "the server has closed the connection%s%s",
+	               r->last && !r->last->code && command[0] ? " instead of answering " : "",
+	               r->last && !r->last->code ? command : "");
+	return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL}, (int)r->job->rc,
+	                   sentence);
+}
+
 static int lost(const struct report *r)
 {
 	char words[REPORT_ROOM];
@@ -321,8 +333,7 @@ static int lost(const struct report *r)
 		        (int)r->job->rc,
 		        "the data ended without TLS's end mark: it may have been cut off");
 	if (!r->job->words[0] || holds(r->job->words, "response reading failed"))
-		return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL},
-		                   (int)r->job->rc, "the server has closed the connection");
+		return hung_up(r);
 	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
 	return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "FTP-LOST", NULL}, (int)r->job->rc,
 	                   words);

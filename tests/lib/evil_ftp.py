@@ -33,6 +33,10 @@ MODES = {
     "feat_hangup": "closes at FEAT",
     "pasv_garbage": "EPSV and PASV answered with words",
     "pasv_silence": "a passive port that nobody listens on",
+    "pasv_blackhole": "a passive port whose packets are dropped, as behind a firewall",
+    "pasv_only": "knows no EPSV",
+    "pasv_foreign": "knows no EPSV, and PASV names 127.0.0.9 while the port is at 127.0.0.1",
+    "pasv_elsewhere": "knows no EPSV, and its passive ports are at 127.0.0.9, as PASV says",
     "pasv_control": "a passive port that is its control port",
     "never_150": "RETR is never answered",
     "never_226": "all data, but no confirmation",
@@ -47,10 +51,15 @@ MODES = {
     "rest_ignored": "takes REST, and begins at the start",
     "retr_550": "refuses RETR after the data connection is open",
     "stor_552": "disk full after the data",
+    "reuse_522": "refuses the data connection as vsftpd does when the session is not reused",
+    "tls_reuse_425": "the same as ProFTPD does",
+    "list_names": "names that climb, names with a slash, with CR and of 10,000 bytes",
     "list_unknown": "a listing nobody understands",
     "list_endless": "a listing that never ends",
     "list_crlf": "a name with a line end in it, in LIST",
     "mlst_lies": "MLST answers without facts",
+    "acct": "wants an account, which is \"cost centre\"",
+    "idle_421": "ends the session with 421 at the first command after the login",
     "idle_hangup": "closes right after the login",
     "tls_refused": "no AUTH TLS",
     "tls_prot": "no PROT P",
@@ -64,10 +73,18 @@ MODES = {
     "tls_list_cut": "half a listing without close_notify, then 226",
 }
 
+# hangs up at that command instead of answering
+CUTS = ("USER", "PASS", "FEAT", "SYST", "PWD", "TYPE", "EPSV", "RETR", "STOR", "MLSD", "MLST", "NOOP",
+        "DELE", "RNFR", "RNTO", "MKD", "CWD", "SIZE")
+MODES.update({f"cut_at_{verb}": f"hangs up at {verb}" for verb in CUTS})
+MODES.update({f"tls_cut_at_{verb}": f"hangs up at {verb}" for verb in ("AUTH", "USER", "PBSZ", "PROT")})
+
 
 class EvilFtp:
     def __init__(self, mode, authority):
         self.mode = mode
+        self.heard = authority.folder / f"{mode}.commands"  # for tests in other processes
+        self.heard.touch()
         self.is_tls = mode.startswith("tls_")
         self.commands = []
         self.context = self.make_context(authority) if self.is_tls else None
@@ -112,6 +129,7 @@ class Session:
         self.data = None
         self.protects = False
         self.offset = 0
+        self.is_logged_in = False
 
     def say(self, text):
         self.connection.sendall(text.encode("latin-1") + b"\r\n")
@@ -128,7 +146,11 @@ class Session:
         while line := self.file.readline(70000):
             line = line.decode("latin-1").rstrip("\r\n")
             self.server.commands.append(line)
+            with open(self.server.heard, "a", encoding="latin-1") as heard:
+                heard.write(line + "\n")
             verb, _, argument = line.partition(" ")
+            if self.mode.endswith("cut_at_" + verb.upper()):
+                return
             if self.answer(verb.upper(), argument) is False:
                 return
 
@@ -151,6 +173,10 @@ class Session:
         return False
 
     def answer(self, verb, argument):
+        if self.mode == "idle_421" and self.is_logged_in and verb != "OPTS":
+            self.say("421 Idle for too long")
+            return False
+        self.is_logged_in = verb in ("SYST", "OPTS")  # the last words of a login
         method = getattr(self, "on_" + verb.lower(), None)
         if method:
             return method(argument)
@@ -177,7 +203,10 @@ class Session:
             return False
         if self.mode == "pass_silence":
             self.hold()
-        return self.say("230 in")
+        return self.say("332 account?" if self.mode == "acct" else "230 in")
+
+    def on_acct(self, argument):
+        self.say("230 in" if argument == "cost centre" else "530 no such account")
 
     def on_pbsz(self, _):
         self.say("200 ok")
@@ -210,8 +239,20 @@ class Session:
     def on_noop(self, _):
         self.say("200 ok")
 
-    def on_cwd(self, _):
+    def on_dele(self, _):
         self.say("250 ok")
+
+    def on_mkd(self, _):
+        self.say("257 ok")
+
+    def on_rnfr(self, _):
+        self.say("350 ok")
+
+    def on_rnto(self, _):
+        self.say("250 ok")
+
+    def on_cwd(self, argument):
+        self.say("550 No such directory" if argument.endswith("new") else "250 ok")
 
     def on_size(self, argument):
         self.say("213 100000" if argument.endswith("a.txt") else "550 No such file")
@@ -238,16 +279,34 @@ class Session:
             return self.say("229 come in (|||9999999|)")
         if self.mode == "pasv_control":
             return self.say(f"229 ok (|||{self.server.port}|)")
-        self.data = socket.create_server(("127.0.0.1", 0))
-        port = self.data.getsockname()[1]
+        if self.mode in ("pasv_only", "pasv_foreign", "pasv_elsewhere"):
+            return self.say("500 EPSV what?")
+        port = self.listen("127.0.0.1")
         if self.mode == "pasv_silence":
             self.data.close()
+        if self.mode == "pasv_blackhole":
+            self.fill_queue(port)
         return self.say(f"229 ok (|||{port}|)")
+
+    def listen(self, address):
+        self.data = socket.create_server((address, 0), backlog=0)
+        return self.data.getsockname()[1]
+
+    def fill_queue(self, port):
+        """A full queue of connections makes the kernel drop those that come, as a firewall does."""
+        self.fillers = [socket.socket() for _ in range(8)]
+        for filler in self.fillers:
+            filler.setblocking(False)
+            filler.connect_ex(("127.0.0.1", port))
 
     def on_pasv(self, _):
         if self.mode == "pasv_garbage":
             return self.say("227 come in (999,1,2,3,4,5)")
-        return self.say("500 no")
+        if self.mode not in ("pasv_only", "pasv_foreign", "pasv_elsewhere"):
+            return self.say("500 no")
+        port = self.listen("127.0.0.9" if self.mode == "pasv_elsewhere" else "127.0.0.1")
+        address = "127,0,0,1" if self.mode == "pasv_only" else "127,0,0,9"
+        return self.say(f"227 ok ({address},{port >> 8},{port & 255})")
 
     def accept(self):
         connection, _ = self.data.accept()
@@ -294,14 +353,22 @@ class Session:
     def on_retr(self, _):
         if self.mode == "never_150":
             self.hold()
-        if self.mode == "retr_550":
-            return self.say("550 a.txt: Permission denied")
+        refusals = {"retr_550": "550 a.txt: Permission denied",
+                    "reuse_522": "522 SSL connection failed; session reuse required: see require_ssl_reuse "
+                                 "option in vsftpd.conf man page",
+                    "tls_reuse_425": "425 Unable to build data connection: Operation not permitted"}
+        if self.mode in refusals:
+            return self.say(refusals[self.mode])
         cut = self.mode in ("cut_data", "cut_426", "stall_data", "tls_cut")
         content = CONTENT[:60000] if cut else CONTENT[self.offset:] + (b"more" if self.mode == "long_data" else b"")
         return self.transfer(content, "426 broken" if self.mode == "cut_426" else "226 done")
 
     def on_mlsd(self, _):
-        self.transfer(MLSD[:20] if self.mode == "tls_list_cut" else MLSD)
+        if self.mode == "list_names":
+            names = [b"../up.txt", b"..", b"a/b.txt", b"/abs.txt", b"cr\rDELE a.txt", b"n" * 10000, b"nul\0.txt"]
+            return self.transfer(b"".join(b"type=file;size=100000;modify=20240131120000; %s\r\n" % n
+                                          for n in names) + MLSD)
+        return self.transfer(MLSD[:20] if self.mode == "tls_list_cut" else MLSD)
 
     def on_list(self, _):
         unknown = b"A0001 <a.txt> 100 kilobytes, last week\r\n"

@@ -32,7 +32,7 @@ static struct {
 	pid_t pid;
 	FILE *to, *from;
 	char folder[64];
-	struct ftp_peer all[80];
+	struct ftp_peer all[160];
 	int count;
 } ftp_peers;
 
@@ -70,6 +70,7 @@ static inline int ftp_peers_start(const char *groups)
 	while (fgets(line, sizeof(line), ftp_peers.from) && strncmp(line, "READY", 5) != 0) {
 		struct ftp_peer *p = &ftp_peers.all[ftp_peers.count++];
 
+		check(ftp_peers.count <= (int)(sizeof(ftp_peers.all) / sizeof(ftp_peers.all[0])));
 		check(sscanf(line, "%31s %d %255s %255s %255s", p->name, &p->port, p->path, p->home,
 		             p->ca) == 5);
 	}

@@ -4,7 +4,7 @@
 #include "adapters/ftps/errors.h"
 #include "tests/runtime/ftp_rig.h"
 
-enum stage { CONNECTS, LISTS, STATS, GETS, RESUMES, PUTS, PINGS };
+enum stage { CONNECTS, LISTS, STATS, GETS, RESUMES, PUTS, PINGS, REMOVES, RENAMES, MKDIRS };
 
 static const struct row {
 	const char *mode;
@@ -35,6 +35,11 @@ static const struct row {
         {"pasv_garbage", GETS, ERR_PROTOCOL, "FTP-PASV-REPLY"},
         {"pasv_silence", GETS, ERR_NETWORK, "FTP-DATA-REFUSED"},
         {"pasv_control", GETS, ERR_NETWORK, "FTP-DATA-REFUSED"},
+        {"pasv_blackhole", GETS, ERR_NETWORK, "FTP-DATA-TIMEOUT"},
+        {"reuse_522", GETS, ERR_NETWORK, "TLS-SESSION-REUSE"},
+        {"tls_reuse_425", GETS, ERR_NETWORK, "TLS-SESSION-REUSE"},
+        {"acct", CONNECTS, ERR_AUTH, "FTP-ACCOUNT-WANTED"},
+        {"idle_421", PINGS, ERR_NETWORK, "FTP-LOST"},
         {"never_150", GETS, ERR_NETWORK, "FTP-TIMEOUT"},
         {"never_226", GETS, ERR_NETWORK, "FTP-NO-CONFIRMATION"},
         {"never_226", PUTS, ERR_NETWORK, "FTP-NO-CONFIRMATION"},
@@ -53,6 +58,32 @@ static const struct row {
         {"mlst_lies", STATS, ERR_PROTOCOL, "FTP-MLST-REPLY"},
         {"tls_cut", GETS, ERR_INTEGRITY, "DATA-SHORT"},
         {"tls_list_cut", LISTS, ERR_NETWORK, "TLS-TRUNCATED"},
+#define CUT_AT(verb, stage)                                    \
+	{                                                      \
+		"cut_at_" verb, stage, ERR_NETWORK, "FTP-LOST" \
+	}
+        CUT_AT("USER", CONNECTS),
+        CUT_AT("PASS", CONNECTS),
+        CUT_AT("FEAT", CONNECTS),
+        CUT_AT("SYST", CONNECTS),
+        CUT_AT("PWD", CONNECTS),
+        CUT_AT("TYPE", GETS),
+        CUT_AT("EPSV", GETS),
+        CUT_AT("RETR", GETS),
+        CUT_AT("STOR", PUTS),
+        CUT_AT("SIZE", PUTS),
+        CUT_AT("MLSD", LISTS),
+        CUT_AT("MLST", STATS),
+        CUT_AT("NOOP", PINGS),
+        CUT_AT("DELE", REMOVES),
+        CUT_AT("RNFR", RENAMES),
+        CUT_AT("RNTO", RENAMES),
+        CUT_AT("MKD", MKDIRS),
+#undef CUT_AT
+        {"tls_cut_at_AUTH", CONNECTS, ERR_NETWORK, "FTP-LOST"},
+        {"tls_cut_at_USER", CONNECTS, ERR_NETWORK, "FTP-LOST"},
+        {"tls_cut_at_PBSZ", CONNECTS, ERR_NETWORK, "FTP-LOST"},
+        {"tls_cut_at_PROT", CONNECTS, ERR_NETWORK, "FTP-LOST"},
 };
 
 static int ignore_entry(const struct entry *entry, void *arg, struct err *e)
@@ -91,6 +122,12 @@ static int runs(struct connection *c, enum stage stage, struct err *e)
 		return get_a(c, 60000, e);
 	case PUTS:
 		return sends(c, "/new.txt", 1, 20 << 20, e); /* more than the kernel holds */
+	case REMOVES:
+		return adapter_ftps.remove(c, "/a.txt", e);
+	case RENAMES:
+		return adapter_ftps.rename(c, "/a.txt", "/b.txt", RENAME_REPLACE, e);
+	case MKDIRS:
+		return adapter_ftps.mkdir(c, "/new", e);
 	default:
 		return adapter_ftps.ping(c, e);
 	}
@@ -123,6 +160,30 @@ static bool is_expected(const struct row *row, int r, const struct err *e)
 	return is_row(row, r, e);
 }
 
+/* What the server has heard, from its own notes. */
+static bool has_heard(const struct partner *p, const char *mode, const char *verb)
+{
+	char path[512], line[512];
+	bool found = false;
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%.*s/%s.commands",
+	               (int)(strrchr(p->peer->ca, '/') - p->peer->ca), p->peer->ca, mode);
+	f = fopen(path, "r");
+	check(f);
+	while (fgets(line, sizeof(line), f))
+		found |= strncmp(line, verb, strlen(verb)) == 0;
+	(void)fclose(f);
+	return found;
+}
+
+static bool is_before_trust(const struct row *row)
+{
+	return strncmp(row->mode, "tls_", 4) == 0 && row->stage == CONNECTS &&
+	       (row->kind == ERR_TRUST || strcmp(row->code, "TLS-TIMEOUT") == 0) &&
+	       strcmp(row->code, "TLS-PROT-REFUSED") != 0;
+}
+
 static void check_row(size_t i)
 {
 	char name[64];
@@ -148,6 +209,10 @@ static void check_row(size_t i)
 		abort();
 	}
 	adapter_ftps.close(c);
+	if (is_before_trust(&rows[i])) {
+		check(has_heard(&p, rows[i].mode, "AUTH TLS"));
+		check(!has_heard(&p, rows[i].mode, "USER") && !has_heard(&p, rows[i].mode, "PASS"));
+	}
 	if (clock_mono_ms() - began > 8000) {
 		print_error("%s: %lld ms\n", name, (long long)(clock_mono_ms() - began));
 		abort();
@@ -156,11 +221,52 @@ static void check_row(size_t i)
 		print_message("%-14s %s\n", rows[i].mode, e.message);
 }
 
+/* Another route on the same worker, whose server is good. */
+struct neighbour {
+	struct partner p;
+	struct connection *c;
+	struct fiber *fiber;
+	int files;
+	bool may_end, has_ended;
+};
+
+static void transfer_on(void *arg)
+{
+	struct neighbour *n = arg;
+	struct err e;
+
+	while (!n->may_end) {
+		must(get_a(n->c, 0, &e), &e);
+		n->files++;
+	}
+	n->has_ended = true;
+}
+
+static void begin_neighbour(struct neighbour *n, struct worker *w)
+{
+	*n = (struct neighbour){0};
+	partner_of(&n->p, "evil_tls_good");
+	n->c = opens(&n->p);
+	n->fiber = fiber_start(w, "neighbour", transfer_on, n);
+}
+
+static void end_neighbour(struct neighbour *n)
+{
+	n->may_end = true;
+	rig_await(&n->has_ended);
+	adapter_ftps.close(n->c);
+}
+
 static void body_rows(struct worker *w)
 {
-	(void)w;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		check_row(i);
+	const int count = sizeof(rows) / sizeof(rows[0]);
+	struct neighbour n;
+
+	begin_neighbour(&n, w);
+	for (int i = 0; i < count; i++)
+		check_row((size_t)i);
+	end_neighbour(&n);
+	check(n.files > count);
 }
 
 static void test_ftps_hostile__each_ends_in_its_own_code(void **state)
@@ -200,14 +306,16 @@ struct hanging {
 	struct connection *c;
 	struct err e;
 	int result;
-	bool has_ended;
+	bool has_ended, lists;
 };
 
 static void hang(void *arg)
 {
+	static const struct list_limits endless = {SIZE_MAX, SIZE_MAX};
 	struct hanging *h = arg;
 
-	h->result = get_a(h->c, 0, &h->e);
+	h->result = h->lists ? adapter_ftps.list(h->c, "/", &endless, ignore_entry, NULL, &h->e)
+	                     : get_a(h->c, 0, &h->e);
 	h->has_ended = true;
 }
 
@@ -219,8 +327,42 @@ static int64_t ended_after(struct hanging *h)
 	return clock_mono_ms() - began;
 }
 
+/* The worker is not held up by a server that is: the hang is still on after many other transfers. */
+static void body_neighbour(struct worker *w)
+{
+	static const char *const modes[] = {"evil_never_150", "evil_never_226", "evil_stall_data",
+	                                    "evil_pasv_blackhole", "evil_list_endless"};
+	struct neighbour n;
+
+	begin_neighbour(&n, w);
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct hanging h = {.lists = strstr(modes[i], "list") != NULL};
+		struct fiber *f;
+		int until;
+
+		partner_of(&h.p, modes[i]);
+		h.c = opens(&h.p);
+		f = fiber_start(w, "hangs", hang, &h);
+		until = n.files + 20;
+		while (n.files < until && !h.has_ended)
+			check(fiber_sleep(5, "the neighbour", &h.e) == 0);
+		check(!h.has_ended);
+		fiber_cancel(f);
+		rig_await(&h.has_ended);
+		adapter_ftps.close(h.c);
+	}
+	end_neighbour(&n);
+}
+
+static void test_ftps_hostile__another_route_keeps_its_pace(void **state)
+{
+	(void)state;
+	rig_run(body_neighbour);
+}
+
 /* In each of these the server has stopped; libcurl may be inside a call that waits for it. */
-static const char *const hangs[] = {"evil_never_150", "evil_never_226", "evil_stall_data"};
+static const char *const hangs[] = {"evil_never_150", "evil_never_226", "evil_stall_data",
+                                    "evil_pasv_blackhole"};
 
 static void body_cancel(struct worker *w)
 {
@@ -373,6 +515,7 @@ int main(void)
 	        cmocka_unit_test(test_ftps_hostile__refused_logins_have_a_meaning),
 	        cmocka_unit_test(test_ftps_hostile__the_same_server_without_malice),
 	        cmocka_unit_test(test_ftps_hostile__each_ends_in_its_own_code),
+	        cmocka_unit_test(test_ftps_hostile__another_route_keeps_its_pace),
 	        cmocka_unit_test(test_ftps_hostile__cancel_takes_less_than_a_second),
 	        cmocka_unit_test(test_ftps_hostile__abort_ends_what_runs),
 	        cmocka_unit_test(test_ftps_hostile__an_idle_connection_that_ends_is_dead),
