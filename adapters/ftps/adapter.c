@@ -121,6 +121,7 @@ static int mkdir_path(struct connection *c, const char *path, struct err *e)
 const struct adapter adapter_ftps = {
         .protocol = "ftps",
         .describe = describe,
+        .judge = ftp_session_judge,
         .connect = connect_endpoint,
         .close = close_connection,
         .abort = abort_connection,

@@ -309,6 +309,29 @@ static int not_connected(const struct report *r)
 	                   (int)r->job->rc, r->job->words[0] ? r->job->words : "cannot connect");
 }
 
+/* Active mode: the server did not come to us. */
+static int not_accepted(const struct report *r)
+{
+	char words[REPORT_ROOM], sentence[REPORT_ROOM + 80];
+
+	if (r->job->rc != CURLE_FTP_PORT_FAILED)
+		return ftps_report(
+		        r,
+		        (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-TIMEOUT",
+		                              "a firewall must let it in: see data.ports "
+		                              "and data.address"},
+		        (int)r->job->rc,
+		        "the server has not connected to us for the data (active mode)");
+	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
+	(void)snprintf(sentence, sizeof(sentence),
+	               "there is no port to wait on for the server's data connection: %s", words);
+	return ftps_report(r,
+	                   (struct ftps_meaning){ERR_NETWORK, "FTP-ACTIVE-PORT",
+	                                         "data.ports must be wide enough for "
+	                                         "connections:, and free"},
+	                   (int)r->job->rc, sentence);
+}
+
 static int hung_up(const struct report *r)
 {
 	char command[REPORT_ROOM], sentence[REPORT_ROOM + 80];
@@ -374,6 +397,10 @@ static int by_result(const struct report *r)
 	case CURLE_USE_SSL_FAILED:
 		return ftps_report(r, (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED", NULL},
 		                   (int)r->job->rc, "the server refuses to encrypt");
+	case CURLE_FTP_PORT_FAILED:
+	case CURLE_FTP_ACCEPT_FAILED:
+	case CURLE_FTP_ACCEPT_TIMEOUT:
+		return not_accepted(r);
 	case CURLE_FTP_WEIRD_PASV_REPLY:
 	case CURLE_FTP_WEIRD_227_FORMAT:
 	case CURLE_FTP_CANT_GET_HOST:
@@ -381,6 +408,8 @@ static int by_result(const struct report *r)
 		                   (int)r->job->rc,
 		                   "the answer to EPSV or PASV names no usable port");
 	case CURLE_WEIRD_SERVER_REPLY:
+		if (r->s->endpoint->ftp.data.mode == FTP_ACTIVE && r->last && r->last->preliminary)
+			return not_accepted(r); /* it hung up instead */
 		return ftps_report(r, (struct ftps_meaning){ERR_PROTOCOL, "FTP-REPLY", NULL},
 		                   (int)r->job->rc, "the server's answer is not one of FTP");
 	case CURLE_RECV_ERROR:

@@ -14,6 +14,29 @@ enum { NEVER_SECONDS = 24 * 3600 };
 
 /* ---- options of every job ------------------------------------------------------------------ */
 
+/* CURLOPT_FTPPORT: "-" alone, "address", ":ports", "address:ports", and "[v6]:ports" because of the
+ * colons. */
+static void name_our_end(const struct ftp_data *d, char *out, size_t room)
+{
+	const char *address = d->address ? d->address : "";
+	bool wants_brackets = d->first_port && strchr(address, ':');
+
+	if (!d->first_port)
+		(void)snprintf(out, room, "%s", d->address ? d->address : "-");
+	else
+		(void)snprintf(out, room, "%s%s%s:%d-%d", wants_brackets ? "[" : "", address,
+		               wants_brackets ? "]" : "", d->first_port, d->last_port);
+}
+
+/* libcurl's own patience for a server that does not connect to us ends before ours: it knows what
+ * it waited for. */
+static long accept_ms(const struct endpoint_timeouts *t)
+{
+	int64_t ms = t->request_ms < t->stall_ms ? t->request_ms : t->stall_ms;
+
+	return (long)(ms - ms / 4);
+}
+
 static void configure_data(const struct endpoint_config *p, CURL *c)
 {
 	const struct ftp_data *d = &p->ftp.data;
@@ -23,13 +46,9 @@ static void configure_data(const struct endpoint_config *p, CURL *c)
 	                       d->pasv_address == FTP_PASV_TRUST ? 0L : 1L);
 	if (d->mode != FTP_ACTIVE)
 		return;
-	if (d->first_port)
-		(void)snprintf(where, sizeof(where), "%s:%d-%d", d->address ? d->address : "-",
-		               d->first_port, d->last_port);
-	else
-		(void)snprintf(where, sizeof(where), "%s", d->address ? d->address : "-");
+	name_our_end(d, where, sizeof(where));
 	(void)curl_easy_setopt(c, CURLOPT_FTPPORT, where);
-	(void)curl_easy_setopt(c, CURLOPT_ACCEPTTIMEOUT_MS, (long)p->timeouts.request_ms);
+	(void)curl_easy_setopt(c, CURLOPT_ACCEPTTIMEOUT_MS, accept_ms(&p->timeouts));
 }
 
 static void configure_address(const struct endpoint_config *p, CURL *c)
@@ -352,22 +371,20 @@ static int greet(struct ftp_session *s, struct err *e)
 }
 
 /* Before 8.0 libcurl does not encrypt a data connection that it accepted: both sides would wait. */
-static int check_active(const struct endpoint_config *p, struct err *e)
+const char *ftp_session_judge(const struct endpoint_config *p, const char **key)
 {
-	const curl_version_info_data *v = curl_version_info(CURLVERSION_NOW);
-
 	if (p->protocol != PROTOCOL_FTPS || p->ftp.data.mode != FTP_ACTIVE ||
-	    v->version_num >= 0x080000)
-		return 0;
-	return err_set(e, ERR_CONFIG, "FTPS-ACTIVE", 0,
-	               "FTPS in active mode needs libcurl 8.0, this is %s; use data: {mode: "
-	               "passive}",
-	               v->version);
+	    curl_version_info(CURLVERSION_NOW)->version_num >= 0x080000)
+		return NULL;
+	*key = "data.mode";
+	return "the linked libcurl is older than 8.0 and does not encrypt data connections that it "
+	       "accepts: use data: {mode: passive} (ferryd --version tells its version)";
 }
 
 static int establish(struct ftp_session *s, struct err *e)
 {
 	const struct endpoint_config *p = s->endpoint;
+	const char *key, *wrong;
 	struct curl_loop_settings settings = {
 	        .configure = configure,
 	        .arg = s,
@@ -378,8 +395,9 @@ static int establish(struct ftp_session *s, struct err *e)
 
 	TRACE(s->trace, TRACE_TRANSPORT, "endpoint %s: %s, libcurl %s", p->name, s->host_url,
 	      curl_version());
-	if (check_active(p, e) < 0)
-		return e->kind;
+	wrong = ftp_session_judge(p, &key);
+	if (wrong)
+		return err_set(e, ERR_CONFIG, "FTPS-ACTIVE", 0, "%s", wrong);
 	if (work_run(prepare, s, "reading secrets and certificates", e) < 0)
 		return e->kind;
 	if (resolve(s, e) < 0 || curl_loop_new(&settings, &s->loop, e) < 0)

@@ -42,6 +42,8 @@ struct ftp_session {
 	bool rename_refuses_taken; /* RNTO does not replace */
 };
 
+/* What the linked libcurl cannot do (adapter.h). */
+const char *ftp_session_judge(const struct endpoint_config *endpoint, const char **key);
 int ftp_session_open(const struct endpoint_config *endpoint, struct trace *trace,
                      struct ftp_session **out, struct err *e);
 void ftp_session_close(struct ftp_session *s); /* NULL allowed */

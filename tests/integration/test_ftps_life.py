@@ -1,50 +1,13 @@
 """The life of FTP connections: servers that let few in, end idle ones, stop, or sit behind a firewall."""
-import os
-
 import pytest
 
-from lib.files import Ledger, content, litter, visible
-from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.files import Ledger, content
+from lib.fixtures import push_to
+from lib.ftpd import Proftpd, Vsftpd
 from lib.processes import descendants
 from lib.wait import stays_true, wait_for
 
 FILES = 40
-
-
-@pytest.fixture
-def serve(place):
-    """serve(Proftpd, extra=…): a server that runs, until the test is over."""
-    running = []
-
-    def start(make, **options):
-        if make is Vsftpd and (os.geteuid() != 0 or not find_vsftpd()):
-            pytest.skip("vsftpd needs root, and its package")
-        running.append(make(place / f"server{len(running)}", **options).start())
-        return running[-1]
-
-    yield start
-    for server in running:
-        server.stop()
-
-
-def folder_of(server, name):
-    """(where it lies here, its path at the server)"""
-    here = server.home / name
-    here.mkdir()
-    owner = server.home.stat()
-    os.chown(here, owner.st_uid, owner.st_gid)
-    return here, f"{server.path}/{name}"
-
-
-def push(ferryd, place, server, **settings):
-    """A route from `drop` to the server's inbox: (drop, inbox)."""
-    drop = place / "drop"
-    drop.mkdir()
-    inbox, path = folder_of(server, "inbox")
-    ferryd.endpoints["bank"] = server.endpoint(**settings)
-    ferryd.routes["out"] = {"from": {"path": str(drop), "after": "delete"},
-                            "to": [{"endpoint": "bank", "path": path}]}
-    return drop, inbox
 
 
 def bank(ferryd):
@@ -71,7 +34,7 @@ LIMITS = {
 @pytest.mark.parametrize("limit", LIMITS)
 def test_life__goes_on_over_the_connections_a_server_allows(ferryd, serve, place, limit):
     make, tls, extra, allowed = LIMITS[limit]
-    drop, inbox = push(ferryd, place, serve(make, tls=tls, extra=extra), connections=4)
+    drop, inbox = push_to(ferryd, serve(make, tls=tls, extra=extra), place, connections=4)
     ledger = Ledger()
     for number in range(FILES):
         ledger.produce(drop, f"f{number:03d}", content(number, 20000))
@@ -113,7 +76,7 @@ def nothing_went_wrong(ferryd):
 def test_life__an_idle_timeout_of_the_server_fails_no_file(ferryd, serve, place, name):
     make, extra = IDLE[name]
     server = serve(make, extra=extra)
-    drop, _ = push(ferryd, place, server, connections=1, keepalive="0s")
+    drop, _ = push_to(ferryd, server, place, connections=1, keepalive="0s")
     ferryd.start()
     for number in range(2):
         send_and_wait(ferryd, drop, f"f{number}")
@@ -127,7 +90,7 @@ def test_life__an_idle_timeout_of_the_server_fails_no_file(ferryd, serve, place,
 def test_life__a_keepalive_shorter_than_the_idle_timeout_keeps_the_connection(ferryd, serve, place, name):
     make, extra = IDLE[name]
     server = serve(make, extra=extra)
-    drop, _ = push(ferryd, place, server, connections=1, keepalive="500ms")
+    drop, _ = push_to(ferryd, server, place, connections=1, keepalive="500ms")
     ferryd.start()
     send_and_wait(ferryd, drop, "first")
     before = descendants(server.process.pid)

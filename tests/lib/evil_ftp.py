@@ -37,6 +37,8 @@ MODES = {
     "pasv_only": "knows no EPSV",
     "pasv_foreign": "knows no EPSV, and PASV names 127.0.0.9 while the port is at 127.0.0.1",
     "pasv_elsewhere": "knows no EPSV, and its passive ports are at 127.0.0.9, as PASV says",
+    "active_silence": "takes EPRT and never connects",
+    "active_port": "knows no EPRT, only PORT",
     "pasv_control": "a passive port that is its control port",
     "never_150": "RETR is never answered",
     "never_226": "all data, but no confirmation",
@@ -127,6 +129,7 @@ class Session:
         self.server, self.mode, self.connection = server, server.mode, connection
         self.file = connection.makefile("rb")
         self.data = None
+        self.target = None
         self.protects = False
         self.offset = 0
         self.is_logged_in = False
@@ -308,7 +311,23 @@ class Session:
         address = "127,0,0,1" if self.mode == "pasv_only" else "127,0,0,9"
         return self.say(f"227 ok ({address},{port >> 8},{port & 255})")
 
+    def on_eprt(self, argument):
+        if self.mode == "active_port":
+            return self.say("500 EPRT what?")
+        _, _, address, port, _ = argument.split(argument[0])
+        self.target = address, int(port)
+        return self.say("200 ok")
+
+    def on_port(self, argument):
+        n = argument.split(",")
+        self.target = ".".join(n[:4]), int(n[4]) * 256 + int(n[5])
+        self.say("200 ok")
+
     def accept(self):
+        if self.mode == "active_silence":
+            self.hold()
+        if self.target:
+            return socket.create_connection(self.target)
         connection, _ = self.data.accept()
         self.data.close()
         if self.protects:

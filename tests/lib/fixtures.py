@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from lib.ferryd import Ferryd
+from lib.ftpd import Vsftpd, find_vsftpd
 from lib.sshd import Sshd
 
 
@@ -35,6 +36,22 @@ def partner(place):
     sshd = Sshd(place / "partner").start()
     yield sshd
     sshd.stop()
+
+
+@pytest.fixture
+def serve(place):
+    """serve(Proftpd, extra=…): an FTP server that runs until the test is over."""
+    running = []
+
+    def start(make, **options):
+        if make is Vsftpd and (os.geteuid() != 0 or not find_vsftpd()):
+            pytest.skip("vsftpd needs root, and its package")
+        running.append(make(place / f"server{len(running)}", **options).start())
+        return running[-1]
+
+    yield start
+    for server in running:
+        server.stop()
 
 
 @pytest.fixture
@@ -84,6 +101,29 @@ def route_out(ferryd, partner, place):
     ferryd.endpoints["partner"] = sftp_endpoint(partner)
     ferryd.routes["out"] = {"from": {"path": str(source), "after": "delete"},
                             "to": [{"endpoint": "partner", "path": str(destination)}]}
+    return source, destination
+
+
+def push_to(ferryd, server, place, **settings):
+    """Local `drop` is pushed to the FTP server's `inbox`: (source, destination)."""
+    source = place / "drop"
+    source.mkdir()
+    destination, path = server.make_folder("inbox")
+    ferryd.endpoints["bank"] = server.endpoint(**settings)
+    ferryd.routes["out"] = {"from": {"path": str(source), "after": "delete"},
+                            "to": [{"endpoint": "bank", "path": path}]}
+    return source, destination
+
+
+def fetch_from(ferryd, server, place, **settings):
+    """The FTP server's `out` is polled into local `in`: (source, destination)."""
+    destination = place / "in"
+    destination.mkdir()
+    source, path = server.make_folder("out")
+    ferryd.endpoints["bank"] = server.endpoint(**settings)
+    ferryd.routes["in"] = {"from": {"endpoint": "bank", "path": path, "poll": "200ms",
+                                    "ready": {"stable_for": "0s"}},
+                           "to": [{"path": str(destination)}]}
     return source, destination
 
 

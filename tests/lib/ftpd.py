@@ -83,10 +83,11 @@ class Server:
     """
     path = ""
 
-    def __init__(self, folder, tls="explicit"):
+    def __init__(self, folder, tls="explicit", host="127.0.0.1"):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.tls = tls
+        self.host = host
         self.port = free_port()
         self.process = None
         self.log = self.folder / "server.log"
@@ -109,7 +110,7 @@ class Server:
     def answers(self):
         assert self.process.poll() is None, f"the FTP server ended:\n{self.log_text()}"
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as s:
+            with socket.create_connection((self.host, self.port), timeout=5) as s:
                 return self.tls == "implicit" or s.recv(4)[:3] == b"220"
         except OSError:
             return False
@@ -138,7 +139,7 @@ class Server:
         secret = self.folder / "secret"
         secret.write_text(self.password)
         secret.chmod(0o600)
-        settings = {"protocol": "ftps" if self.tls else "ftp", "host": "127.0.0.1", "port": self.port,
+        settings = {"protocol": "ftps" if self.tls else "ftp", "host": self.host, "port": self.port,
                     "user": self.user, "auth": [{"password": {"file": str(secret)}}]}
         if self.tls:
             settings["tls"] = {"mode": self.tls, "ca": str(self.ca)}
@@ -155,8 +156,8 @@ ServerType standalone
 ServerName test
 DefaultServer on
 Port {port}
-DefaultAddress 127.0.0.1
-UseIPv6 off
+DefaultAddress {host}
+UseIPv6 {v6}
 User {owner}
 Group {group}
 PidFile {folder}/pid
@@ -200,8 +201,8 @@ LoadModule mod_tls.c
 class Proftpd(Server):
     """MLSD, session reuse required (its default)."""
 
-    def __init__(self, folder, tls="explicit", extra=""):
-        super().__init__(folder, tls)
+    def __init__(self, folder, tls="explicit", extra="", host="127.0.0.1"):
+        super().__init__(folder, tls, host)
         self.user = "ferry"
         self.home = self.folder / "home"
         self.home.mkdir(exist_ok=True)
@@ -226,7 +227,7 @@ class Proftpd(Server):
         parts = "\n".join(f"LoadModule {name}.c" for name in ("mod_ls", "mod_xfer", "mod_delay")
                           if (PROFTPD_MODULES / f"{name}.so").exists())
         (self.folder / "proftpd.conf").write_text(PROFTPD_CONFIG.format(
-            parts=parts, idle="" if "TimeoutIdle" in extra else "TimeoutIdle 600",
+            parts=parts, host=self.host, v6="on" if ":" in self.host else "off", idle="" if "TimeoutIdle" in extra else "TimeoutIdle 600",
             port=self.port, folder=self.folder, owner=me.pw_name, group=grp.getgrgid(me.pw_gid).gr_name, modules=modules,
             extra=extra))
 
@@ -237,9 +238,7 @@ class Proftpd(Server):
 # ---- vsftpd -----------------------------------------------------------------------------------------
 
 VSFTPD_CONFIG = """\
-listen=YES
-listen_ipv6=NO
-listen_address=127.0.0.1
+{listen}
 listen_port={port}
 background=NO
 anonymous_enable=YES
@@ -296,8 +295,8 @@ class Vsftpd(Server):
     """No MLSD, LIST to the minute, session reuse required. Needs root: it changes its user."""
     path = "/up"
 
-    def __init__(self, folder, tls="explicit", extra=""):
-        super().__init__(folder, tls)
+    def __init__(self, folder, tls="explicit", extra="", host="127.0.0.1"):
+        super().__init__(folder, tls, host)
         self.user = "anonymous"
         self.program = find_vsftpd()
         root = self.folder / "root"
@@ -314,6 +313,8 @@ class Vsftpd(Server):
             text = VSFTPD_TLS.format(certificate=self.certificate[0], key=self.certificate[1],
                                      implicit="YES" if self.tls == "implicit" else "NO")
         (self.folder / "vsftpd.conf").write_text(VSFTPD_CONFIG.format(
+            listen=f"listen=NO\nlisten_ipv6=YES\nlisten_address6={host}" if ":" in host
+            else f"listen=YES\nlisten_ipv6=NO\nlisten_address={host}",
             port=self.port, folder=self.folder, root=root, owner="daemon", tls=text, extra=extra))
 
     def command(self):

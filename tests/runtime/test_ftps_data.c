@@ -1,0 +1,144 @@
+/*
+ * Data connections: where PASV sends us, and servers that know it only.
+ */
+#include <netinet/in.h>
+
+#include "tests/runtime/ftp_rig.h"
+
+enum { FILE_BYTES = 100000 };
+
+static int get_a(struct connection *c, struct err *e)
+{
+	struct content ignored = {0};
+	struct get_options o = {.sink = {content_check, &ignored},
+	                        .expect_size = FILE_BYTES,
+	                        .expect_mtime_ms = MTIME_UNKNOWN,
+	                        .max_size = UINT64_MAX};
+
+	return adapter_ftps.get(c, "/a.txt", &o, e);
+}
+
+static const struct row {
+	const char *mode;
+	int pasv_address;
+	const char *code; /* NULL: the file comes */
+} rows[] = {
+        {"evil_pasv_only", FTP_PASV_IGNORE, NULL},
+        {"evil_pasv_only", FTP_PASV_TRUST, NULL},
+        {"evil_pasv_foreign", FTP_PASV_IGNORE, NULL},
+        {"evil_pasv_foreign", FTP_PASV_TRUST, "FTP-DATA-REFUSED"},
+        {"evil_pasv_elsewhere", FTP_PASV_IGNORE, "FTP-DATA-REFUSED"},
+        {"evil_pasv_elsewhere", FTP_PASV_TRUST, NULL},
+};
+
+static void check_row(const struct row *row)
+{
+	struct partner p;
+	struct connection *c;
+	struct err e;
+
+	partner_of(&p, row->mode);
+	p.endpoint.ftp.data.pasv_address = row->pasv_address;
+	c = opens(&p);
+	if (row->code) {
+		must_fail(get_a(c, &e), &e, row->code);
+	} else {
+		must(get_a(c, &e), &e);
+		must(get_a(c, &e), &e);
+	}
+	adapter_ftps.close(c);
+}
+
+static void body_pasv(struct worker *w)
+{
+	(void)w;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		check_row(&rows[i]);
+}
+
+static void test_ftps_data__pasv_addresses_are_followed_only_when_trusted(void **state)
+{
+	(void)state;
+	rig_run(body_pasv);
+}
+
+static void be_active(struct partner *p, const char *name, const char *address)
+{
+	partner_of(p, name);
+	p->endpoint.ftp.data = (struct ftp_data){
+	        .mode = FTP_ACTIVE, .address = address, .first_port = 43000, .last_port = 43100};
+}
+
+static void body_active(struct worker *w)
+{
+	static const char *const fine[] = {"evil_good", "evil_active_port"};
+	struct partner p;
+	struct connection *c;
+	struct err e;
+
+	(void)w;
+	for (size_t i = 0; i < 2; i++) {
+		be_active(&p, fine[i], i ? "127.0.0.1" : NULL);
+		c = opens(&p);
+		must(get_a(c, &e), &e);
+		must(get_a(c, &e), &e);
+		adapter_ftps.close(c);
+	}
+	be_active(&p, "evil_active_silence", NULL);
+	p.endpoint.timeouts.request_ms = 800;
+	c = opens(&p);
+	must_fail(get_a(c, &e), &e, "FTP-DATA-TIMEOUT");
+	check(strstr(e.message, "active mode"));
+	adapter_ftps.close(c);
+}
+
+/* The only port of the range is somebody else's. */
+static void body_taken(struct worker *w)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET};
+	socklen_t n = sizeof(in);
+	struct connection *c;
+	struct partner p;
+	struct err e;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)w;
+	in.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	check(fd >= 0 && bind(fd, (struct sockaddr *)&in, sizeof(in)) == 0 && listen(fd, 1) == 0);
+	check(getsockname(fd, (struct sockaddr *)&in, &n) == 0);
+	be_active(&p, "evil_good", NULL);
+	p.endpoint.ftp.data.first_port = p.endpoint.ftp.data.last_port = ntohs(in.sin_port);
+	c = opens(&p);
+	must_fail(get_a(c, &e), &e, "FTP-ACTIVE-PORT");
+	check(strstr(e.message, "data.ports"));
+	adapter_ftps.close(c);
+	(void)close(fd);
+}
+
+static void test_ftps_data__a_range_without_a_free_port_is_told(void **state)
+{
+	(void)state;
+	rig_run(body_taken);
+}
+
+static void test_ftps_data__active_mode_names_our_address_and_ports(void **state)
+{
+	(void)state;
+	rig_run(body_active);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_ftps_data__pasv_addresses_are_followed_only_when_trusted),
+	        cmocka_unit_test(test_ftps_data__active_mode_names_our_address_and_ports),
+	        cmocka_unit_test(test_ftps_data__a_range_without_a_free_port_is_told),
+	};
+	int failed;
+
+	work_setup();
+	ftp_peers_start("evil");
+	failed = cmocka_run_group_tests(tests, NULL, NULL);
+	ftp_peers_stop();
+	return failed;
+}
