@@ -3,6 +3,7 @@
  * out of its writers' hands by a rename and is its own spool. A file's life, step by step:
  *
  *	copy:	get + hash -> source unchanged -> file and folder flushed -> commit `stored`
+ *		a large file that was cut off goes on where it was, if the source is still the same
  *	claim:	rename into the claim folder, still the same file -> commit `stored`
  */
 #include <inttypes.h>
@@ -22,6 +23,8 @@ struct fetch {
 	struct store_job *job;
 	char path[PATH_MAX]; /* at the source endpoint */
 	struct spool_file file;
+	uint64_t had; /* bytes of an earlier attempt */
+	bool has_asked;
 	bool has_sha256;
 	unsigned char sha256[DIGEST_BYTES];
 };
@@ -50,32 +53,120 @@ static int judge_short(struct fetch *f, struct lease *lease, struct err *e)
 	               now.size, f->job->size);
 }
 
-static int get(struct fetch *f, struct err *e)
+/* Is it surely the file whose first part we have? Times that are only told to the minute say too
+ * little. */
+static bool is_same_source(struct fetch *f, const struct lease *lease)
+{
+	const struct store_job *j = f->job;
+	struct err ignored;
+	struct entry now;
+
+	if (!lease->adapter->capabilities(lease->connection)->exact_mtime ||
+	    lease->adapter->stat(lease->connection, f->path, &now, &ignored) < 0)
+		return false;
+	return now.type == ENTRY_FILE && now.size == j->size && now.mtime_ms == j->mtime_ms &&
+	       (!j->identity || !now.identity || now.identity == j->identity);
+}
+
+static int begin_again(struct fetch *f, struct err *e)
+{
+	f->had = 0;
+	return spool_restart(&f->file, e);
+}
+
+static int get_from(struct fetch *f, const struct lease *lease, struct err *e)
 {
 	const struct get_options o = {
 	        .sink = {into_spool, f},
 	        .expect_size = f->job->size,
 	        .expect_mtime_ms = f->job->mtime_ms,
 	        .max_size = f->route->settings->from.max_size,
+	        .offset = f->had,
 	};
+
+	f->has_asked = true;
+	return lease->adapter->get(lease->connection, f->path, &o, e);
+}
+
+static int get(struct fetch *f, struct err *e)
+{
 	struct lease lease;
 	int r = route_lease(f->lane, &lease, e);
 
 	if (r < 0)
 		return r;
-	r = lease.adapter->get(lease.connection, f->path, &o, e);
-	if (r < 0 && strcmp(e->code, "DATA-SHORT") == 0)
+	if (f->had > 0 && !is_same_source(f, &lease))
+		r = begin_again(f, e);
+	if (r == 0)
+		r = get_from(f, &lease, e);
+	if (r < 0 && strcmp(e->code, "DATA-SHORT") == 0 && f->had == 0)
 		r = judge_short(f, &lease, e);
 	lease_release(&lease, r, e);
 	return r;
 }
 
+/* ---- going on where it was cut off --------------------------------------------------------- */
+
+static bool is_worth_keeping(const struct fetch *f)
+{
+	return f->job->size != SIZE_UNKNOWN && f->job->mtime_ms != MTIME_UNKNOWN &&
+	       f->job->size >= f->lane->shard->spool.part_least;
+}
+
+/* Servers that cannot begin in the middle, or begin at the start instead, and parts that do not fit
+ * what is there now: the whole file tells what is true. */
+static bool is_for_the_whole(const struct fetch *f, const struct err *e)
+{
+	return f->had > 0 && f->has_asked && strcmp(e->code, "OBJ-MISSING") != 0 &&
+	       (e->kind == ERR_OBJECT || e->kind == ERR_INTEGRITY || e->kind == ERR_PROTOCOL);
+}
+
+/* A part that never grows may itself be what the server dies of. */
+enum { FRUITLESS_MOST = 3 };
+
+static bool may_keep(const struct fetch *f, const struct err *e)
+{
+	bool is_fruitless = f->had > 0 && f->has_asked && f->file.size == f->had;
+
+	if (!f->file.is_part || f->file.size == 0)
+		return false;
+	if (e->kind == ERR_CANCELED)
+		return true;
+	if (e->kind != ERR_NETWORK && e->kind != ERR_BUSY)
+		return !f->has_asked && e->kind != ERR_LOCAL; /* the endpoint is stopped */
+	return !is_fruitless || (f->job->attempts + 1) % (FRUITLESS_MOST + 1) != 0;
+}
+
+static int take_up(struct fetch *f, struct err *e)
+{
+	int r = spool_take_up(&f->file, f->job->size, e);
+
+	f->had = f->file.size;
+	if (r == 0 && f->had > 0)
+		log_info("fetch goes on where it was cut off",
+		         "route=%s job=%lld at=%" PRIu64 " size=%" PRIu64, f->job->route,
+		         (long long)f->job->id, f->had, f->job->size);
+	return r;
+}
+
 static int copy(struct fetch *f, struct err *e)
 {
+	enum spool_kind kind = is_worth_keeping(f) ? SPOOL_PART : SPOOL_WHOLE;
 	int r;
 
-	spool_create(&f->lane->shard->spool, f->job->id, &f->file);
-	r = get(f, e);
+	spool_create(&f->lane->shard->spool, f->job->id, kind, &f->file);
+	r = kind == SPOOL_PART ? take_up(f, e) : 0;
+	if (r == 0)
+		r = get(f, e);
+	if (r < 0 && is_for_the_whole(f, e)) {
+		r = begin_again(f, e);
+		if (r == 0)
+			r = get(f, e);
+	}
+	if (r < 0 && may_keep(f, e)) {
+		spool_keep(&f->file);
+		return r;
+	}
 	if (r == 0)
 		r = spool_finish(&f->file, f->sha256, e);
 	if (r < 0) {

@@ -26,11 +26,31 @@ enum {
 
 /* ---- the spool ----------------------------------------------------------------------------- */
 
+struct leftover {
+	int64_t job;
+	char name[56];
+	int is_stale; /* a part that cannot be gone on with */
+};
+
 struct leftovers {
 	const struct spool *spool;
-	int64_t *jobs;
+	struct leftover *files;
 	size_t count, room;
 };
+
+static void note_leftover(struct leftovers *l, const char *name)
+{
+	struct leftover found = {.job = spool_name_job(l->spool, name, &found.is_stale)};
+
+	if (!found.job || strlen(name) >= sizeof(found.name))
+		return;
+	(void)snprintf(found.name, sizeof(found.name), "%s", name);
+	if (l->count == l->room) {
+		l->room = l->room ? 2 * l->room : 64;
+		l->files = mem_grow(l->files, l->room * sizeof(*l->files));
+	}
+	l->files[l->count++] = found;
+}
 
 static int list_spool(void *arg, struct err *e)
 {
@@ -40,56 +60,58 @@ static int list_spool(void *arg, struct err *e)
 
 	if (!dir)
 		return err_errno(e, ERR_LOCAL, "SPOOL-OPEN", "list %s", l->spool->dir);
-	while ((d = readdir(dir)) && l->count < FILES_MAX) {
-		char *end;
-		int64_t job = strtoll(d->d_name, &end, 10);
-
-		if (job <= 0 || *end)
-			continue;
-		if (l->count == l->room) {
-			l->room = l->room ? 2 * l->room : 64;
-			l->jobs = mem_grow(l->jobs, l->room * sizeof(*l->jobs));
-		}
-		l->jobs[l->count++] = job;
-	}
+	while ((d = readdir(dir)) && l->count < FILES_MAX)
+		note_leftover(l, d->d_name);
 	(void)closedir(dir); /* only read from */
 	return 0;
 }
 
 struct banishment {
 	const struct spool *spool;
-	int64_t job;
+	const char *name;
 };
+
+static int remove_stale(void *arg, struct err *e)
+{
+	struct banishment *b = arg;
+
+	if (unlinkat(b->spool->dir_fd, b->name, 0) < 0 && errno != ENOENT)
+		return err_errno(e, ERR_LOCAL, "SPOOL-REMOVE", "remove %s/%s", b->spool->dir,
+		                 b->name);
+	return 0;
+}
 
 static int banish(void *arg, struct err *e)
 {
 	struct banishment *b = arg;
-	char from[24], to[48];
+	char to[80];
 
-	(void)snprintf(from, sizeof(from), "%" PRId64, b->job);
-	(void)snprintf(to, sizeof(to), "lost+found/%" PRId64, b->job);
+	(void)snprintf(to, sizeof(to), "lost+found/%s", b->name);
 	if (mkdirat(b->spool->dir_fd, "lost+found", 0700) < 0 && errno != EEXIST)
 		return err_errno(e, ERR_LOCAL, "SPOOL-OPEN", "create %s/lost+found", b->spool->dir);
-	if (renameat(b->spool->dir_fd, from, b->spool->dir_fd, to) < 0)
+	if (renameat(b->spool->dir_fd, b->name, b->spool->dir_fd, to) < 0)
 		return err_errno(e, ERR_LOCAL, "SPOOL-OPEN", "move %s/%s away", b->spool->dir,
-		                 from);
+		                 b->name);
 	return 0;
 }
 
-static int recover_spool_file(struct shard *s, int64_t job, struct err *e)
+static int recover_spool_file(struct shard *s, const struct leftover *file, struct err *e)
 {
-	struct banishment b = {&s->spool, job};
+	struct banishment b = {&s->spool, file->name};
 	bool needed;
-	int r = store_needs_spool(s->store, job, &needed, e);
+	int r;
 
+	if (file->is_stale)
+		return work_run(remove_stale, &b, "removing a part of before the last boot", e);
+	r = store_needs_spool(s->store, file->job, &needed, e);
 	if (r == 0)
-		return needed ? 0 : spool_remove(&s->spool, job, e);
+		return needed ? 0 : spool_remove(&s->spool, file->job, e);
 	if (strcmp(e->code, "STORE-NO-JOB") != 0)
 		return r;
 	r = work_run(banish, &b, "moving an unknown spool file away", e);
 	if (r == 0)
-		log_error("spool file without a job moved to lost+found",
-		          "file=%s/lost+found/%" PRId64, s->spool.dir, job);
+		log_error("spool file without a job moved to lost+found", "file=%s/lost+found/%s",
+		          s->spool.dir, file->name);
 	return r;
 }
 
@@ -100,11 +122,11 @@ void recover_spool(struct shard *s)
 	int r = work_run(list_spool, &l, "looking through the spool", &e);
 
 	for (size_t i = 0; r == 0 && i < l.count; i++)
-		r = recover_spool_file(s, l.jobs[i], &e);
+		r = recover_spool_file(s, &l.files[i], &e);
 	if (r < 0)
 		log_warn("spool not looked through to its end, ignoring", "code=%s error=\"%s\"",
 		         e.code, e.message);
-	free(l.jobs);
+	free(l.files);
 }
 
 /* ---- claim folders ------------------------------------------------------------------------- */

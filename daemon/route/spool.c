@@ -5,21 +5,39 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "daemon/base/mem.h"
+#include "daemon/base/text.h"
 #include "daemon/runtime/work.h"
 
 enum {
 	FLIGHT_BYTES = 1024 * 1024, /* one write(2) and one digest update */
 	FLUSH_EACH_MAX = 4,         /* more files than this in one flush: syncfs */
+	PART_LEAST = 1024 * 1024,
 };
+
+/* False: no two boots can be told apart. */
+static bool read_boot(char out[16])
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, out, 8);
+
+	if (fd >= 0)
+		(void)close(fd); /* only read from */
+	out[n == 8 ? 8 : 0] = '\0';
+	return n == 8;
+}
 
 int spool_open(struct spool *sp, const char *state_dir, struct err *e)
 {
-	*sp = (struct spool){.dir_fd = -1, .dir = mem_printf("%s/spool", state_dir)};
+	*sp = (struct spool){
+	        .dir_fd = -1, .dir = mem_printf("%s/spool", state_dir), .part_least = PART_LEAST};
+	if (!read_boot(sp->boot))
+		sp->part_least = UINT64_MAX;
 	list_init(&sp->pending);
 	signal_init(&sp->flushed);
 	if (mkdir(sp->dir, 0700) < 0 && errno != EEXIST)
@@ -46,9 +64,36 @@ void spool_path(const struct spool *sp, int64_t job, char *out, size_t room)
 
 /* ---- writing ------------------------------------------------------------------------------- */
 
-void spool_create(struct spool *sp, int64_t job, struct spool_file *f)
+static void name_whole(int64_t job, char out[48])
 {
-	*f = (struct spool_file){.spool = sp, .job = job, .fd = -1};
+	(void)snprintf(out, 48, "%" PRId64, job);
+}
+
+static void name_part(const struct spool *sp, int64_t job, char out[48])
+{
+	(void)snprintf(out, 48, "%" PRId64 ".%s.part", job, sp->boot);
+}
+
+int64_t spool_name_job(const struct spool *sp, const char *name, int *is_stale)
+{
+	char *end, part[48];
+	int64_t job = strtoll(name, &end, 10);
+
+	*is_stale = 0;
+	if (job <= 0 || !*end)
+		return job > 0 ? job : 0;
+	name_part(sp, job, part);
+	*is_stale = strcmp(name, part) != 0;
+	return *end == '.' && text_ends(end, ".part") ? job : 0;
+}
+
+void spool_create(struct spool *sp, int64_t job, enum spool_kind kind, struct spool_file *f)
+{
+	*f = (struct spool_file){.spool = sp, .job = job, .fd = -1, .is_part = kind == SPOOL_PART};
+	if (f->is_part)
+		name_part(sp, job, f->name);
+	else
+		name_whole(job, f->name);
 	digest_init(&f->digest);
 	buf_init(&f->fill, FLIGHT_BYTES);
 	buf_init(&f->flight, FLIGHT_BYTES);
@@ -60,7 +105,7 @@ static int write_error(const struct spool_file *f, const char *what, struct err 
 	int full = errno == ENOSPC || errno == EDQUOT;
 
 	return err_errno(e, full ? ERR_BUSY : ERR_LOCAL, full ? "SPOOL-FULL" : "SPOOL-WRITE",
-	                 "%s spool file %s/%" PRId64, what, f->spool->dir, f->job);
+	                 "%s spool file %s/%s", what, f->spool->dir, f->name);
 }
 
 /* On the pool: append the flight to the file and to the digest. */
@@ -69,11 +114,9 @@ static int write_flight(void *arg, struct err *e)
 	struct spool_file *f = arg;
 	const unsigned char *data = buf_data(&f->flight);
 	size_t left = buf_len(&f->flight);
-	char name[24];
 
 	if (f->fd < 0) {
-		(void)snprintf(name, sizeof(name), "%" PRId64, f->job);
-		f->fd = openat(f->spool->dir_fd, name,
+		f->fd = openat(f->spool->dir_fd, f->name,
 		               O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 		if (f->fd < 0)
 			return write_error(f, "create", e);
@@ -249,10 +292,25 @@ static int write_rest(struct spool_file *f, struct err *e)
 	return work_run(write_flight, f, "writing to the spool", e);
 }
 
+/* On the pool. The flush that follows is the name's too. */
+static int name_it(void *arg, struct err *e)
+{
+	struct spool_file *f = arg;
+	char name[48];
+
+	name_whole(f->job, name);
+	if (renameat(f->spool->dir_fd, f->name, f->spool->dir_fd, name) < 0)
+		return write_error(f, "rename", e);
+	(void)snprintf(f->name, sizeof(f->name), "%s", name);
+	return 0;
+}
+
 int spool_finish(struct spool_file *f, unsigned char sha256[DIGEST_BYTES], struct err *e)
 {
 	int r = write_rest(f, e);
 
+	if (r == 0 && f->is_part)
+		r = work_run(name_it, f, "naming a spool file", e);
 	if (r < 0)
 		return r;
 	r = flush(f->spool, f->fd, e);
@@ -268,19 +326,104 @@ int spool_finish(struct spool_file *f, unsigned char sha256[DIGEST_BYTES], struc
 	return 0;
 }
 
+static void release(struct spool_file *f)
+{
+	if (f->fd >= 0)
+		(void)close(f->fd); /* given up, or to be read again before it counts */
+	f->fd = -1;
+	digest_release(&f->digest);
+	buf_release(&f->fill);
+	buf_release(&f->flight);
+}
+
 void spool_discard(struct spool_file *f)
 {
 	struct err ignored;
 
 	group_wait(&f->writing, "spool write");
-	if (f->fd >= 0) {
-		(void)close(f->fd); /* its content is given up */
-		f->fd = -1;
+	if (f->fd >= 0)
 		(void)spool_remove(f->spool, f->job, &ignored); /* the next attempt truncates it */
-	}
+	release(f);
+}
+
+/* ---- what an earlier attempt left ---------------------------------------------------------- */
+
+void spool_keep(struct spool_file *f)
+{
+	struct err ignored;
+	int r;
+
+	fiber_shield_begin(); /* it may be the cancel that ends the attempt */
+	r = write_rest(f, &ignored);
+	fiber_shield_end();
+	if (r < 0)
+		spool_discard(f);
+	else
+		release(f);
+}
+
+static int open_part(void *arg, struct err *e)
+{
+	struct spool_file *f = arg;
+
+	f->fd = openat(f->spool->dir_fd, f->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	return f->fd < 0 && errno != ENOENT ? write_error(f, "open", e) : 0;
+}
+
+/* 1 = there was no more. The file's offset is then where the next bytes belong. */
+static int hash_piece(void *arg, struct err *e)
+{
+	struct spool_file *f = arg;
+	_cleanup_free_ unsigned char *piece = mem_new(FLIGHT_BYTES);
+	ssize_t n;
+
+	do {
+		n = read(f->fd, piece, FLIGHT_BYTES);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return write_error(f, "read", e);
+	digest_update(&f->digest, piece, (size_t)n);
+	f->size += (uint64_t)n;
+	return n == 0;
+}
+
+static int truncate_part(void *arg, struct err *e)
+{
+	struct spool_file *f = arg;
+
+	if (ftruncate(f->fd, 0) < 0 || lseek(f->fd, 0, SEEK_SET) < 0)
+		return write_error(f, "truncate", e);
+	return 0;
+}
+
+int spool_restart(struct spool_file *f, struct err *e)
+{
+	int r;
+
+	group_wait(&f->writing, "spool write");
+	f->failure = (struct err){0};
+	f->size = 0;
+	buf_clear(&f->fill);
+	buf_clear(&f->flight);
 	digest_release(&f->digest);
-	buf_release(&f->fill);
-	buf_release(&f->flight);
+	digest_init(&f->digest);
+	fiber_shield_begin();
+	r = f->fd < 0 ? 0 : work_run(truncate_part, f, "emptying a spool file", e);
+	fiber_shield_end();
+	return r;
+}
+
+int spool_take_up(struct spool_file *f, uint64_t most, struct err *e)
+{
+	int r = work_run(open_part, f, "looking for a part in the spool", e);
+
+	if (r < 0 || f->fd < 0)
+		return r;
+	while (r == 0 && f->size <= most)
+		r = work_run(hash_piece, f, "reading a part in the spool", e);
+	if (r < 0)
+		return r;
+	return f->size > most ? spool_restart(f, e) : 0;
 }
 
 /* ---- removing, room ------------------------------------------------------------------------ */
@@ -293,11 +436,14 @@ struct removal {
 static int remove_file(void *arg, struct err *e)
 {
 	struct removal *r = arg;
-	char name[24];
+	char names[2][48];
 
-	(void)snprintf(name, sizeof(name), "%" PRId64, r->job);
-	if (unlinkat(r->spool->dir_fd, name, 0) < 0 && errno != ENOENT)
-		return err_errno(e, ERR_LOCAL, "SPOOL-REMOVE", "remove %s/%s", r->spool->dir, name);
+	name_whole(r->job, names[0]);
+	name_part(r->spool, r->job, names[1]);
+	for (int i = 0; i < 2; i++)
+		if (unlinkat(r->spool->dir_fd, names[i], 0) < 0 && errno != ENOENT)
+			return err_errno(e, ERR_LOCAL, "SPOOL-REMOVE", "remove %s/%s",
+			                 r->spool->dir, names[i]);
 	return 0;
 }
 

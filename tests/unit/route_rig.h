@@ -73,7 +73,12 @@ static struct world {
 	int source_looks; /* how often a settlement asked for a version */
 	int arrived;      /* renames at `there` */
 	int slow_get;     /* ms from the request to the first byte */
-	bool is_down;     /* the endpoint `there` does not answer */
+	bool in_pieces;   /* a get comes in two, and what has come is kept */
+	uint64_t got;     /* bytes that gets brought */
+	int cut_gets;     /* so many are cut between their pieces */
+	void (*on_cut)(void);
+	bool ignores_offset; /* every get begins at the start */
+	bool is_down;        /* the endpoint `there` does not answer */
 	struct signal stopped;
 	bool is_stopped;
 	const char *dir; /* of the ferryd that lives */
@@ -245,7 +250,7 @@ static bool fake_is_alive(const struct connection *c)
 
 static const struct capabilities *fake_capabilities(const struct connection *c)
 {
-	static const struct capabilities all = {.concurrent_operations = 64};
+	static const struct capabilities all = {.concurrent_operations = 64, .exact_mtime = true};
 
 	(void)c;
 	return &all;
@@ -299,6 +304,32 @@ static int fake_stat(struct connection *c, const char *path, struct entry *out, 
 	return 0;
 }
 
+/* In two pieces, the second of which may not come. */
+static int give(struct connection *c, const struct fake_file *f, const struct get_options *o,
+                struct err *e)
+{
+	uint64_t offset = world.ignores_offset ? 0 : o->offset;
+	const char *data = f->content + offset;
+	size_t n = f->size - offset, half = world.in_pieces ? n / 2 : n;
+	int r = o->sink.write(o->sink.arg, data, half, e);
+
+	world.got += half;
+	if (r == 0 && half < n)
+		r = begin_at(c, e);
+	if (r == 0 && world.cut_gets > 0) {
+		world.cut_gets--;
+		world.on_cut();
+		return lost(e);
+	}
+	if (r == 0 && o->offset > offset)
+		return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "longer than announced");
+	if (r == 0 && half < n) {
+		world.got += n - half;
+		r = o->sink.write(o->sink.arg, data + half, n - half, e);
+	}
+	return r;
+}
+
 static int fake_get(struct connection *c, const char *path, const struct get_options *o,
                     struct err *e)
 {
@@ -316,7 +347,7 @@ static int fake_get(struct connection *c, const char *path, const struct get_opt
 		return err_set(e, ERR_INTEGRITY, "DATA-SHORT", 0, "shorter than announced");
 	if (f->size > o->expect_size)
 		return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "longer than announced");
-	return o->sink.write(o->sink.arg, f->content + o->offset, f->size - o->offset, e);
+	return give(c, f, o, e);
 }
 
 static int fake_put(struct connection *c, const char *path, const struct put_options *o,
@@ -615,6 +646,8 @@ static void run(struct ferryd *d)
 	d->main = worker_new("test", &e);
 	assert_non_null(d->main);
 	assert_int_equal(shard_init(&d->shard, d->main, d->store, d->state, &e), 0);
+	if (world.in_pieces)
+		d->shard.spool.part_least = 1;
 	(void)fiber_start(d->main, "life", live, d);
 	worker_run(d->main);
 	worker_free(d->main);

@@ -1,0 +1,159 @@
+"""A large file that was cut off goes on where it was, and only if it is still the same file."""
+import os
+
+import pytest
+
+from lib.files import content, drop, litter, visible
+from lib.fixtures import sftp_endpoint
+from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.proxy import Proxy
+from lib.wait import wait_for
+
+SIZE = 12_000_000
+OLD, NEW = content(1, SIZE), content(2, SIZE)
+GOES_ON = "fetch goes on where it was cut off"
+
+
+def route(ferryd, place, endpoint, path):
+    (place / "in").mkdir()
+    ferryd.routes["in"] = {"from": {"endpoint": endpoint, "path": path, "poll": "200ms",
+                                    "ready": {"stable_for": "0s"}, "after": "delete"},
+                           "to": [{"path": str(place / "in")}],
+                           "retry": {"first": "100ms", "most": "500ms"}}
+
+
+@pytest.fixture
+def slow_sftp(ferryd, place, partner):
+    """(proxy, source): the server gives 4 MB a second."""
+    source = partner.home / "out"
+    source.mkdir()
+    with Proxy(partner.port) as proxy:
+        known = partner.known_hosts.read_text()
+        partner.known_hosts.write_text(known + known.replace(f":{partner.port}", f":{proxy.port}"))
+        ferryd.endpoints["partner"] = sftp_endpoint(partner, port=proxy.port)
+        route(ferryd, place, "partner", str(source))
+        proxy.rate = 4_000_000
+        yield proxy, source
+
+
+@pytest.fixture(params=["proftpd", "vsftpd"])
+def slow_ftps(request, ferryd, place):
+    """(server, source): the same. vsftpd tells times to the minute: it is never gone on there."""
+    if request.param == "vsftpd":
+        if not find_vsftpd():
+            pytest.skip("vsftpd needs its package")
+        server = Vsftpd(place / "server", extra="anon_max_rate=4000000").start()
+    else:
+        server = Proftpd(place / "server", extra="TransferRate RETR 4000").start()
+    source = server.home / "out"
+    source.mkdir()
+    owner = server.home.stat()
+    os.chown(source, owner.st_uid, owner.st_gid)
+    ferryd.endpoints["bank"] = server.endpoint(trace={"when": "always"})
+    route(ferryd, place, "bank", f"{server.path}/out")
+    yield server, source
+    server.stop()
+
+
+def give(source, data):
+    drop(source, "large", data)
+    owner = source.stat()
+    os.chown(source / "large", owner.st_uid, owner.st_gid)
+
+
+def part(ferryd):
+    return max((f.stat().st_size for f in (ferryd.state / "spool").glob("*.part")), default=0)
+
+
+def wait_part(ferryd, least=2_000_000):
+    wait_for(lambda: part(ferryd) >= least, lambda: f"{least} bytes in the spool: {part(ferryd)}", 60)
+
+
+def kill_ferryd(ferryd):
+    wait_part(ferryd)
+    ferryd.kill()
+
+
+def launch(ferryd):
+    ferryd.launch()
+    ferryd.wait_ready()
+
+
+def check_arrived(ferryd, place, data):
+    wait_for(lambda: any(j["state"] == "done" for j in ferryd.jobs()), lambda: f"done: {ferryd.jobs()}", 90)
+    assert (place / "in/large").read_bytes() == data
+    ferryd.stop()
+    assert visible(ferryd.state / "spool") == [] and litter(place / "in") == []
+
+
+def test_resume__sftp_after_a_lost_connection(ferryd, place, slow_sftp):
+    proxy, source = slow_sftp
+    give(source, OLD)
+    ferryd.start()
+    wait_part(ferryd)
+    proxy.reset()
+    ferryd.wait_told(GOES_ON)
+    check_arrived(ferryd, place, OLD)
+
+
+def test_resume__sftp_after_a_kill(ferryd, place, slow_sftp):
+    _, source = slow_sftp
+    give(source, OLD)
+    ferryd.start()
+    for _ in range(2):
+        kill_ferryd(ferryd)
+        launch(ferryd)
+        ferryd.wait_told(GOES_ON)
+    check_arrived(ferryd, place, OLD)
+
+
+def test_resume__sftp_takes_a_source_that_changed_from_its_start(ferryd, place, slow_sftp):
+    _, source = slow_sftp
+    give(source, OLD)
+    os.utime(source / "large", (1_700_000_000, 1_700_000_000))
+    ferryd.start()
+    kill_ferryd(ferryd)
+    give(source, NEW)
+    launch(ferryd)
+    check_arrived(ferryd, place, NEW)
+
+
+def test_resume__a_part_of_before_the_last_boot_is_not_trusted(ferryd, place, slow_sftp):
+    proxy, source = slow_sftp
+    give(source, OLD)
+    ferryd.start()
+    kill_ferryd(ferryd)
+    (file,) = (ferryd.state / "spool").glob("*.part")
+    data = file.read_bytes()  # a power cut may leave anything
+    file.unlink()
+    (file.parent / f"{file.name.split('.')[0]}.0badb007.part").write_bytes(b"\0" * len(data))
+    proxy.rate = 0
+    launch(ferryd)
+    check_arrived(ferryd, place, OLD)
+    assert GOES_ON not in ferryd.log_text()
+
+
+def test_resume__ftps_after_kills(ferryd, place, slow_ftps):
+    server, source = slow_ftps
+    give(source, OLD)
+    ferryd.start()
+    wait_part(ferryd)
+    server.kill()
+    ferryd.wait_told("fetch", "large")
+    server.start()
+    kill_ferryd(ferryd)
+    launch(ferryd)
+    check_arrived(ferryd, place, OLD)
+    text = "".join(f.read_text() for f in (ferryd.traces / "bank").glob("*.trace*"))
+    assert ("> REST " in text) == isinstance(server, Proftpd)
+
+
+def test_resume__ftps_takes_a_source_that_changed_from_its_start(ferryd, place, slow_ftps):
+    _, source = slow_ftps
+    give(source, OLD)
+    os.utime(source / "large", (1_700_000_000, 1_700_000_000))
+    ferryd.start()
+    kill_ferryd(ferryd)
+    give(source, NEW)
+    launch(ferryd)
+    check_arrived(ferryd, place, NEW)
