@@ -5,15 +5,17 @@ Usage: ssh_peers.py FOLDER GROUP...; prints "NAME PORT" lines and "READY", obeys
 input, and ends with everything it started when standard input ends.
 
 Groups: sshd (OpenSSH in several set-ups), reach (more of them, for reach_peers.py), password, prompts
-(asyncssh), bytes (what no SSH server would say).
+(asyncssh), agents (and certificates; with sshd), bytes (what no SSH server would say).
 Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop".
 """
 import asyncio
+import base64
 import hmac
 import os
 import shutil
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import time
@@ -292,6 +294,128 @@ def start_password(folder, names, started):
     return counts
 
 
+# ---- agents and certificates (both need sshd's keys) ---------------------------------------------
+
+def string_of(*parts):
+    return string(b"".join(parts))
+
+
+def agent_request(connection):
+    head = connection.recv(4, socket.MSG_WAITALL)
+    return connection.recv(struct.unpack(">I", head)[0], socket.MSG_WAITALL) if len(head) == 4 else b""
+
+
+def a_key(folder):
+    """The list of an agent that has the ed25519 key, and signs badly."""
+    blob = base64.b64decode(public_key(folder / "keys/ed25519").split()[1])
+    return string(b"\x0c" + struct.pack(">I", 1) + string(blob) + string(b"a key"))
+
+
+def signs(reply):
+    """Tells its key, then answers the request to sign with these bytes."""
+    def serve(connection, folder):
+        agent_request(connection)
+        connection.sendall(a_key(folder))
+        agent_request(connection)
+        connection.sendall(reply)
+        connection.recv(1)
+    return serve
+
+
+def answers(reply):
+    def serve(connection, folder):
+        agent_request(connection)
+        connection.sendall(reply)
+        connection.recv(1)
+    return serve
+
+
+AGENTS = {
+    "agent_silent": lambda connection, folder: connection.recv(1 << 16) and connection.recv(1),
+    "agent_closes": lambda connection, folder: agent_request(connection) and None,
+    "agent_garbage": answers(b"HTTP/1.1 400 Bad Request\r\n\r\n"),
+    "agent_huge": answers(struct.pack(">I", 256 * 1024 + 1)),
+    "agent_zero": answers(struct.pack(">I", 0)),
+    "agent_refuses": answers(string(b"\x05")),
+    "agent_many": answers(string(b"\x0c" + struct.pack(">I", 1 << 31) + string(b"x") + string(b""))),
+    "agent_cut": answers(string(b"\x0c" + struct.pack(">I", 2) + b"\0\0\0\xff")),
+    "agent_will_not": signs(string(b"\x05")),
+    "agent_lies": signs(string(b"\x0e" + string_of(string(b"ssh-rsa"), string(b"x" * 64)))),
+    "agent_forges": signs(string(b"\x0e" + string_of(string(b"ssh-ed25519"), string(b"x" * 64)))),
+    "agent_half": signs(string(b"\x0e" + string(string(b"ssh-ed25519")))),
+    "agent_sleeps": lambda connection, folder: (agent_request(connection), connection.sendall(a_key(folder)),
+                                                agent_request(connection), connection.recv(1)),
+}
+
+
+def start_hostile_agent(folder, name, serve):
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / name))
+    listener.listen()
+
+    def one(connection):
+        with connection:
+            try:
+                serve(connection, folder)
+            except OSError:
+                pass
+
+    def run():
+        while True:
+            connection, _ = listener.accept()
+            threading.Thread(target=one, args=(connection,), daemon=True).start()
+
+    threading.Thread(target=run, daemon=True).start()
+
+
+def start_real_agent(folder, name, keys, started):
+    """ssh-agent with these of the keys, in this order."""
+    path = folder / name
+    process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
+    started.append(process.terminate)
+    while not path.exists():
+        assert process.poll() is None
+        time.sleep(0.01)
+    for key in keys:
+        subprocess.run(["ssh-add", "-q", str(folder / "keys" / key)], check=True, stdin=subprocess.DEVNULL,
+                       env={**os.environ, "SSH_AUTH_SOCK": str(path)})
+
+
+def certify(folder, ca, key, name, *options):
+    """keys/NAME (a copy of keys/KEY) and keys/NAME-cert.pub, signed by keys/CA."""
+    for suffix in "", ".pub":
+        shutil.copy(folder / f"keys/{key}{suffix}", folder / f"keys/{name}{suffix}")
+    subprocess.run(["ssh-keygen", "-q", "-s", str(folder / "keys" / ca), "-I", f"id of {name}", *options,
+                    str(folder / f"keys/{name}.pub")], check=True, stdin=subprocess.DEVNULL)
+
+
+def start_certificates(folder, names, started):
+    from lib.sshd import Sshd
+
+    make_key(folder / "keys/ca")
+    certify(folder, "ca", "ecdsa", "good", "-n", "root,ferry", "-V", "-1h:+1h")
+    certify(folder, "ca", "ecdsa", "expired", "-n", "root", "-V", "20200101:20200201")
+    certify(folder, "ca", "ecdsa", "early", "-n", "root", "-V", "20400101:20400201")
+    certify(folder, "ca", "ecdsa", "elsewhere", "-n", "somebody")
+    certify(folder, "stranger", "ecdsa", "unsigned", "-n", "root")
+    certify(folder, "ca", "ecdsa", "host", "-h", "-n", "root")
+    certify(folder, "ca", "ed25519", "good_ed25519", "-n", "root")
+    certify(folder, "ca", "rsa", "good_rsa", "-n", "root")
+    server = Sshd(folder / "sshd_certs", "internal-sftp", f"TrustedUserCAKeys {folder}/keys/ca.pub")
+    (server.folder / "authorized_keys").write_text("")
+    started.append(server.start().kill)
+    names["sshd_certs"] = server.port
+
+
+def start_agents(folder, names, started):
+    start_real_agent(folder, "agent", ["stranger", "ed25519", "ecdsa"], started)
+    start_real_agent(folder, "agent_rsa", ["rsa"], started)
+    start_real_agent(folder, "agent_certified", ["good"], started)
+    start_real_agent(folder, "agent_empty", [], started)
+    for name, serve in AGENTS.items():
+        start_hostile_agent(folder, name, serve)
+
+
 def totp(user, step):
     """As an app shows it; the secret is the user's name with dots up to 20 bytes."""
     mac = hmac.new(user.encode().ljust(20, b"."), struct.pack(">Q", step), "sha1").digest()
@@ -443,6 +567,9 @@ def main():
             start_prompts(folder, names, counts)
         if "sshd" in groups:
             cutter = start_sshd(folder, names, started)
+        if "agents" in groups:
+            start_certificates(folder, names, started)
+            start_agents(folder, names, started)
         for name, port in names.items():
             print(name, port)
         print("READY", flush=True)
