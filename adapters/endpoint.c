@@ -18,8 +18,6 @@ struct waiter {
 	int result;
 };
 
-static void pump(struct endpoint *p);
-
 /* ---- connections: from connected to closed ------------------------------------------------- */
 
 static void close_fiber(void *arg)
@@ -34,7 +32,7 @@ static void close_fiber(void *arg)
 	p->closing--;
 	p->closed_ms = clock_mono_ms();
 	free(s);
-	pump(p); /* `connections` has room again */
+	endpoint_pump(p); /* `connections` has room again */
 }
 
 static void close_when_unused(struct slot *s)
@@ -113,7 +111,7 @@ void slot_give_back(struct slot *s)
 	s->leases--;
 	if (s->is_dead)
 		close_when_unused(s);
-	pump(p);
+	endpoint_pump(p);
 }
 
 /* ---- connecting ---------------------------------------------------------------------------- */
@@ -249,17 +247,19 @@ static void connect_fiber(void *arg)
 {
 	struct endpoint *p = arg;
 	struct trace *t = begin_trace(p);
+	uint64_t proofs = endpoint_proofs(p);
 	struct connection *c = NULL;
 	struct err e;
 	int r = connect_patiently(p, t, &c, &e);
 
 	p->connecting--;
-	if (r < 0)
+	if (r < 0) {
+		p->refused_proofs = proofs;
 		connect_failed(p, t, &e);
-	else
+	} else
 		add_slot(p, c, t);
 	tell_ceiling(p);
-	pump(p);
+	endpoint_pump(p);
 	if (r < 0)
 		trace_free(t);
 }
@@ -311,7 +311,9 @@ static void refuse(struct endpoint *p)
 
 	if (p->breaker.state == BREAKER_STOPPED)
 		(void)snprintf(context, sizeof(context),
-		               "%.64s is stopped until its settings change or it is resumed",
+		               "%.64s is stopped until its settings, keys or secrets change, or a "
+		               "route to it is "
+		               "resumed",
 		               p->settings->name);
 	else
 		(void)snprintf(context, sizeof(context), "%.64s, next attempt in %lld s",
@@ -319,13 +321,15 @@ static void refuse(struct endpoint *p)
 	fail_waiters(p, &p->breaker.last, context);
 }
 
-/* Brings together who waits and what there is. Every change of either ends here. */
-static void pump(struct endpoint *p)
+void endpoint_pump(struct endpoint *p)
 {
 	struct slot *s;
 
-	if (p->breaker.state == BREAKER_STOPPED)
+	if (p->breaker.state == BREAKER_STOPPED && !list_is_empty(&p->waiters)) {
+		if (endpoint_looks_again(p))
+			return;
 		refuse(p);
+	}
 	while (!list_is_empty(&p->waiters) && (s = pick(p)))
 		serve(list_item(p->waiters.next, struct waiter, link), s);
 	if (list_is_empty(&p->waiters))
@@ -364,7 +368,7 @@ static int wait_for_slot(struct endpoint *p, struct slot **out, struct deadline 
 
 	signal_init(&w.served);
 	list_append(&p->waiters, &w.link);
-	pump(p);
+	endpoint_pump(p);
 	r = wait_served(p, &w, d, e);
 	*out = w.slot;
 	return r;
@@ -487,7 +491,7 @@ void endpoint_reset(struct endpoint *p)
 	breaker_reset(&p->breaker);
 	ceiling_reset(&p->ceiling);
 	p->told_allowed = p->ceiling.allowed;
-	pump(p);
+	endpoint_pump(p);
 }
 
 static void obey_all(struct endpoint *p)

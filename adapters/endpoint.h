@@ -27,7 +27,8 @@
  * Breaker: after a network, protocol or busy failure to connect, leases fail at once with that
  * error until the next attempt is due (1 s doubling to 5 min, +-20 %). An authentication or trust
  * failure, or ERR_CONFIG, stops the endpoint until endpoint_reset() (reload with changed settings,
- * `ferryctl retry`/`resume`): one wrong password is sent once. Lease errors carry the cause.
+ * `ferryctl retry`/`resume`) or until a key, secret or known_hosts file changes on disk, which the
+ * next lease notices: one wrong password is sent once. Lease errors carry the cause.
  * "Not now" (ERR_BUSY) to a further connection while others live is no failure: the endpoint goes on
  * with those, and tries one more only now and then (ceiling.h).
  *

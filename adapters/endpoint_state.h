@@ -21,6 +21,9 @@ struct endpoint {
 	int live, connecting, closing;
 	int room_each; /* operations a connection carries, 0 = not known yet */
 	struct breaker breaker;
+	uint64_t refused_proofs; /* the stamp of what stopped it (proofs.h), 0: none taken */
+	bool is_looking;         /* whether it has changed; who waits is answered then */
+	int64_t looked_ms;       /* clock_mono_ms() */
 	struct ceiling ceiling;
 	int told_allowed;     /* of the ceiling, as the log has it */
 	int64_t closed_ms;    /* clock_mono_ms() of the last end of a connection, 0: none yet */
@@ -52,3 +55,12 @@ void slot_give_back(struct slot *s);
 /* The keeper's fiber: pings idle connections and closes those that are idle for too long. Lives
  * while there are connections. */
 void endpoint_keep(void *endpoint);
+
+/* Brings together who waits and what there is. Every change of either ends here. */
+void endpoint_pump(struct endpoint *p);
+
+/* A stopped endpoint is tried once more when what its login is made of changes on disk
+ * (endpoint_proofs.c). The stamp of now, from a fiber: */
+uint64_t endpoint_proofs(struct endpoint *p);
+/* True while that is found out; ends in endpoint_pump(). At most once a second. */
+bool endpoint_looks_again(struct endpoint *p);

@@ -127,7 +127,7 @@ static int password_expired(struct login *l, struct err *e)
 	return err_set(e, ERR_AUTH, "SSH-AUTH-EXPIRED", LIBSSH2_ERROR_PASSWORD_EXPIRED,
 	               "the password of user %s has expired, the server demands a new one: \"%s\". "
 	               "ferryd never changes one: log in by hand (`ssh`), set it, put it where "
-	               "`auth:` of this endpoint takes it from, then `ferryctl retry`",
+	               "`auth:` of this endpoint takes it from, then `ferryctl resume ROUTE`",
 	               escape_name(l->ssh->endpoint->user, &user), l->server_words);
 }
 

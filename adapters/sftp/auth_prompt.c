@@ -32,9 +32,10 @@ static int end_on_prompt(struct login *l, const char *code, const char *what, co
 
 static int end_on_change(struct login *l, const char *text)
 {
-	return end_on_prompt(l, "SSH-AUTH-EXPIRED", "demands a new password", text,
-	                     "ferryd never changes one: log in by hand (`ssh`), set it, put it "
-	                     "where `auth:` of this endpoint takes it from, then `ferryctl retry`");
+	return end_on_prompt(
+	        l, "SSH-AUTH-EXPIRED", "demands a new password", text,
+	        "ferryd never changes one: log in by hand (`ssh`), set it, put it "
+	        "where `auth:` of this endpoint takes it from, then `ferryctl resume ROUTE`");
 }
 
 /* ---- the answer ---------------------------------------------------------------------------- */

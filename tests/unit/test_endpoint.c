@@ -453,6 +453,52 @@ static void test_endpoint__sends_refused_credentials_once(void **state)
 	run(body_auth);
 }
 
+static char secret_path[64];
+
+static void write_secret(const char *text)
+{
+	FILE *f = fopen(secret_path, "w");
+
+	check(f && fputs(text, f) >= 0 && fclose(f) == 0);
+}
+
+/* The operator puts the right password into the file: noticed by a lease, not before, and tried
+ * once. */
+static void body_new_secret(void)
+{
+	static struct auth_method password = {.kind = AUTH_PASSWORD};
+	struct deadline d = deadline_in(20000);
+	struct lease l;
+	struct err e;
+
+	(void)snprintf(secret_path, sizeof(secret_path), "/tmp/ferryd-proof-%d", (int)getpid());
+	write_secret("wrong");
+	password.password = (struct secret_ref){.kind = SECRET_FILE, .text = secret_path};
+	settings.auth = &password;
+	settings.auth_count = 1;
+	fake.failure = ERR_AUTH;
+	for (int i = 0; i < 3; i++)
+		check(take(&l, &e) == ERR_AUTH);
+	check(fake.connects == 1 && status().state == ENDPOINT_STOPPED);
+	write_secret("still wrong");
+	while (fake.connects == 1 && deadline_left_ms(d) > 0)
+		check(take(&l, &e) == ERR_AUTH && fiber_sleep(50, "the test", &e) == 0);
+	check(fake.connects == 2 && status().state == ENDPOINT_STOPPED);
+	fake.failure = 0;
+	write_secret("right at last");
+	while (take(&l, &e) < 0 && deadline_left_ms(d) > 0)
+		check(e.kind == ERR_AUTH && fiber_sleep(50, "the test", &e) == 0);
+	check(fake.connects == 3 && status().state == ENDPOINT_UP);
+	give(&l);
+	check(unlink(secret_path) == 0);
+}
+
+static void test_endpoint__tries_again_when_a_secret_changes_on_disk(void **state)
+{
+	(void)state;
+	run(body_new_secret);
+}
+
 static void body_cancel(void)
 {
 	struct user u[3];
@@ -973,6 +1019,7 @@ int main(void)
 	        test(test_endpoint__connects_once_for_all_who_wait),
 	        test(test_endpoint__a_failed_connect_tells_everybody_and_backs_off),
 	        test(test_endpoint__sends_refused_credentials_once),
+	        test(test_endpoint__tries_again_when_a_secret_changes_on_disk),
 	        test(test_endpoint__a_cancelled_waiter_takes_nothing_from_others),
 	        test(test_endpoint__a_lease_that_meets_a_cancel_is_not_lost),
 	        test(test_endpoint__a_late_connection_serves_the_next),

@@ -1,0 +1,59 @@
+#include "adapters/endpoint_state.h"
+#include "adapters/proofs.h"
+#include "daemon/base/clock.h"
+#include "daemon/base/log.h"
+#include "daemon/runtime/work.h"
+
+enum { LOOK_EVERY_MS = 1000 };
+
+struct look {
+	const struct endpoint_config *settings;
+	uint64_t stamp;
+};
+
+static int take_stamp(void *arg, struct err *e)
+{
+	struct look *l = arg;
+
+	(void)e;
+	l->stamp = proofs_stamp(l->settings);
+	return 0;
+}
+
+uint64_t endpoint_proofs(struct endpoint *p)
+{
+	struct look l = {.settings = p->settings};
+	struct err e;
+
+	/* without a login there is nothing to look at; a cancel comes back at the next wait */
+	if (p->settings->auth_count &&
+	    work_run(take_stamp, &l, "looking at keys and secrets", &e) < 0)
+		return 0;
+	return l.stamp;
+}
+
+static void look_fiber(void *arg)
+{
+	struct endpoint *p = arg;
+	uint64_t now = endpoint_proofs(p);
+
+	p->looked_ms = clock_mono_ms();
+	p->is_looking = false;
+	if (now && now != p->refused_proofs && p->breaker.state == BREAKER_STOPPED) {
+		log_info("keys, secrets or host keys have changed on disk, trying again",
+		         "endpoint=%s after=%s", p->settings->name, p->breaker.last.code);
+		breaker_reset(&p->breaker);
+	}
+	endpoint_pump(p);
+}
+
+bool endpoint_looks_again(struct endpoint *p)
+{
+	if (p->is_looking)
+		return true;
+	if (!p->refused_proofs || p->is_ending || clock_mono_ms() - p->looked_ms < LOOK_EVERY_MS)
+		return false;
+	p->is_looking = true;
+	group_start(&p->fibers, "look at keys and secrets", look_fiber, p);
+	return true;
+}

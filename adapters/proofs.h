@@ -1,0 +1,18 @@
+/*
+ * The files on which the login at an endpoint and the trust in it depend, as one number that
+ * changes when one of them does: keys, certificates, secrets in files, systemd's credentials,
+ * known_hosts, authorities.
+ *
+ *	before = proofs_stamp(endpoint);	// blocking: on the work pool
+ *	... connect: the password is refused, the endpoint stops ...
+ *	if (proofs_stamp(endpoint) != before) ... somebody has done something about it: try again
+ *
+ * Looked at are place, size and times, not the content: a handful of stat(2). A secret that comes
+ * from a program or the environment changes unseen.
+ */
+#pragma once
+#include <stdint.h>
+
+#include "config/config.h"
+
+uint64_t proofs_stamp(const struct endpoint_config *endpoint);
