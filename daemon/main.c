@@ -21,6 +21,7 @@
 #include "daemon/base/digest.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/log.h"
+#include "daemon/control/codes.h"
 #include "daemon/engine.h"
 #include "daemon/runtime/work.h"
 #include "daemon/signals.h"
@@ -29,11 +30,18 @@
 
 enum { EXIT_OK = 0, EXIT_START = 1, EXIT_USAGE = 2, EXIT_CONFIG = 3 };
 
-enum action { ACTION_RUN, ACTION_CHECK, ACTION_SCHEMA, ACTION_REFERENCE, ACTION_VERSION };
+enum action {
+	ACTION_RUN,
+	ACTION_CHECK,
+	ACTION_SCHEMA,
+	ACTION_REFERENCE,
+	ACTION_CODES,
+	ACTION_VERSION
+};
 
 static const char usage_text[] =
         "usage: ferryd [--config FILE] [--check [--explain ENDPOINT]]\n"
-        "       ferryd --print-schema | --print-reference | --version | --help\n"
+        "       ferryd --print-schema | --print-reference | --print-codes | --version | --help\n"
         "\n"
         "  --config FILE      configuration, default " DEFAULT_CONFIG "\n"
         "  --check            read it, print every problem as file:line:col: key: sentence, end;\n"
@@ -42,6 +50,7 @@ static const char usage_text[] =
         "                     it comes from\n"
         "  --print-schema     the JSON Schema of the configuration, for editors\n"
         "  --print-reference  every key, its meaning, range and default (Markdown)\n"
+        "  --print-codes      every code of an error, at length (Markdown)\n"
         "  --version          version, linked libraries and what they can do\n"
         "\n"
         "SIGHUP loads the configuration again, SIGTERM lets running transfers end and stops.\n"
@@ -62,6 +71,7 @@ static int parse(int argc, char **argv, struct asked *asked)
 	        {"explain", required_argument, NULL, 'e'},
 	        {"print-schema", no_argument, NULL, 's'},
 	        {"print-reference", no_argument, NULL, 'r'},
+	        {"print-codes", no_argument, NULL, 'o'},
 	        {"version", no_argument, NULL, 'V'},
 	        {"help", no_argument, NULL, 'h'},
 	        {NULL, 0, NULL, 0},
@@ -84,6 +94,9 @@ static int parse(int argc, char **argv, struct asked *asked)
 			break;
 		case 'r':
 			asked->action = ACTION_REFERENCE;
+			break;
+		case 'o':
+			asked->action = ACTION_CODES;
 			break;
 		case 'V':
 			asked->action = ACTION_VERSION;
@@ -285,6 +298,8 @@ int main(int argc, char **argv)
 		return print_made(config_schema);
 	case ACTION_REFERENCE:
 		return print_made(config_reference);
+	case ACTION_CODES:
+		return print_made(codes_markdown);
 	case ACTION_VERSION:
 		return print_version();
 	case ACTION_RUN:

@@ -15,7 +15,7 @@ _ferryctl_endpoints()
 _ferryctl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb="" words="" i
-	local verbs="status routes jobs show ps poll pause resume retry reload trace trust"
+	local verbs="status routes jobs show ps poll pause resume retry reload trace trust explain"
 	local states="claimed stored delivered done held skipped quarantined canceled"
 	local IFS=$' \t\n'
 
@@ -56,6 +56,7 @@ _ferryctl()
 	:*) words=$verbs ;;
 	poll:* | pause:* | resume:*) words=$(_ferryctl_routes) ;;
 	trace:* | trust:*) words=$(_ferryctl_endpoints) ;;
+	explain:*) words=$(ferryctl explain 2>/dev/null | cut -d' ' -f1) ;;
 	*) words="" ;;
 	esac
 	mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "daemon/control/client.h"
+#include "daemon/control/codes.h"
 #include "daemon/control/options.h"
 #include "daemon/control/render.h"
 #include "daemon/control/request.h"
@@ -210,6 +211,21 @@ static enum ctl_exit run(const struct options *o)
 	return worst;
 }
 
+static enum ctl_exit tell_code(const struct options *o)
+{
+	struct buf out;
+	int r;
+
+	buf_init(&out, SCREEN_BYTES);
+	r = codes_explain(o->explain, o->wants_json ? EXPLAIN_JSON : EXPLAIN_TEXT, &out);
+	if (r < 0)
+		(void)fprintf(stderr, "ferryctl: %s", buf_text(&out));
+	else
+		(void)fputs(buf_text(&out), stdout);
+	buf_release(&out);
+	return r < 0 ? EXIT_REFUSED : EXIT_DONE;
+}
+
 /* A full disk or a closed pipe must not look like success. */
 static enum ctl_exit finish(enum ctl_exit code)
 {
@@ -229,7 +245,7 @@ int main(int argc, char **argv)
 	buf_init(&said, 64 * 1024);
 	switch (options_parse(argc, argv, &o, &said)) {
 	case OPTIONS_RUN:
-		code = run(&o);
+		code = o.explain ? tell_code(&o) : run(&o);
 		break;
 	case OPTIONS_TOLD:
 		(void)fputs(buf_text(&said), stdout);

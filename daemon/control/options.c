@@ -21,7 +21,15 @@ enum {
 	TAKES_FOR = 32,
 	TAKES_FILE = 64,
 };
-enum operand { NO_OPERAND, ONE_ROUTE, ONE_JOB, SOME_JOBS, ENDPOINT_AND_MASK, ENDPOINT_AND_PIN };
+enum operand {
+	NO_OPERAND,
+	ONE_ROUTE,
+	ONE_JOB,
+	SOME_JOBS,
+	ENDPOINT_AND_MASK,
+	ENDPOINT_AND_PIN,
+	ONE_CODE,
+};
 
 struct command {
 	const char *name;
@@ -62,6 +70,9 @@ static const struct command commands[] = {
          "what known_hosts says. On a terminal it then asks for the fingerprint that the partner\n"
          "has named. Only a key with that fingerprint (SHA256:..., or 64 hex digits) is stored;\n"
          "other keys of the host become comments, and what waited for the endpoint goes on.\n"},
+        {"explain", ONE_CODE, 0, " [CODE]", "what a code means, what usually causes it, what to do",
+         "Needs no running ferryd. Without CODE all codes are listed, with the beginning of one,\n"
+         "such as SSH-KEX, those that begin so.\n"},
         {"trace", ENDPOINT_AND_MASK, TAKES_FOR | TAKES_FILE,
          " [ENDPOINT MASK [--for TIME] [--file PATH]]",
          "record what an endpoint's connections do; alone: what is being recorded",
@@ -359,6 +370,8 @@ static enum options_result make_requests(const struct command *c, const struct t
 		return order_trace(t, o, out);
 	if (c->operand == ENDPOINT_AND_PIN)
 		return ask_trust(t, o);
+	if (c->operand == ONE_CODE)
+		return OPTIONS_RUN; /* the daemon is not asked */
 	if (c->operand == ONE_ROUTE)
 		add_request(o, c->name, json_pack("{so}", "route", text_json(t->words[1])));
 	else
@@ -400,6 +413,8 @@ static enum options_result check_operands(const struct command *c, const struct 
 		least = most = given ? 2 : 0;
 	if (c->operand == ENDPOINT_AND_PIN)
 		most = 2;
+	if (c->operand == ONE_CODE)
+		least = 0;
 	if (given < least)
 		return complain(out, c->name, "%s is missing",
 		                c->operand == ONE_ROUTE           ? "the route"
@@ -434,6 +449,8 @@ static enum options_result make_sense(const struct typed *t, struct options *o, 
 		return OPTIONS_TOLD;
 	}
 	o->verb = c->name;
+	if (c->operand == ONE_CODE)
+		o->explain = t->word_count > 1 ? t->words[1] : "";
 	r = check_options(c, t, out);
 	if (r == OPTIONS_RUN)
 		r = check_operands(c, t, out);

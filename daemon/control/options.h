@@ -34,6 +34,7 @@ struct options {
 	const char *verb;   /* as typed, of the table in options.c */
 	const char *socket; /* --socket, else $FERRYD_SOCKET, else CTL_SOCKET */
 	bool wants_json;
+	const char *explain; /* NULL: nothing; else a code, or the beginning of some; "": all */
 	json_t *requests; /* an array; one, or one for each job */
 };
 

@@ -10,6 +10,7 @@ The rules, each a function below that yields problems:
   own_header   foo.c includes foo.h first, headers begin with a comment and have `#pragma once`
   functions    at most 60 lines (error), at most 5 parameters, no bool parameters in headers (warnings)
   files        at most 500 lines (warning), no file is called util, misc, common or helper
+  codes        each code of an error has a row in daemon/control/codes_*.c, and each row is in use
   words        no notes about unfinished work, no functions that are wrong more often than right
   layout       clang-format agrees, where the version the tree is written with is installed
 """
@@ -206,6 +207,38 @@ def functions(sources):
                 yield f"{s.path}:{line}: {name} has {length} lines, at most {MOST_FUNCTION_LINES}"
 
 
+CODE = re.compile(r'"((?:[A-Z][A-Z0-9]*)(?:-[A-Z0-9]+)+)"')
+CODE_FAMILY = re.compile(r"(AUTH|CERT|CONFIG|CONTENT|CONTROL|CTL|DATA|DELIVER|DNS|EXEC|FILE|FTPS?|JOB|LIST|LOCAL|NAME|NET|OBJ|"
+                         r"OPERATOR|PATH|PROXY|ROUTE|SECRET|SFTP|SOCKS|SPOOL|SSH|STATE|STORE|TLS|TRACE|TRUST|TUNNEL|VERIFY|ZONE)-")
+NO_CODES = {"NAME-OK"}
+CODE_TABLE = re.compile(r"daemon/control/codes_\w+\.c")
+
+
+def codes(sources):
+    used, told = {}, {}
+    for s in sources:
+        if not s.is_product:
+            continue
+        code = re.sub(r"/\*.*?\*/", "", s.text, flags=re.S)
+        if CODE_TABLE.fullmatch(s.path):
+            for found in re.findall(r'^\s+\{"([^"]+)",', code, re.M):
+                if found in told:
+                    yield f"{s.path}: {found} has a row in {told[found]} already"
+                told[found] = s.path
+            continue
+        for found in CODE.findall(code):
+            if CODE_FAMILY.match(found) and found not in NO_CODES:
+                used.setdefault(found, s.path)
+        for found in re.findall(r'\\"code\\":\\"([A-Z0-9-]+)\\"', code):
+            used.setdefault(found, s.path)
+        for found in re.findall(r'err_(?:set|errno)\([^;]*?,\s*ERR_\w+,\s*"([A-Z0-9-]+)"', code):
+            used.setdefault(found, s.path)
+    for code in sorted(set(used) - set(told)):
+        yield f"{used[code]}: {code} is explained nowhere; add a row to daemon/control/codes_*.c (codes.h)"
+    for code in sorted(set(told) - set(used)):
+        yield f"{told[code]}: {code} is used nowhere"
+
+
 def parameters(sources):
     for s in sources:
         if not s.is_product:
@@ -282,7 +315,7 @@ def main():
     root = Path(sys.argv[1] if len(sys.argv) > 1 else Path(__file__).parents[2]).resolve()
     sources = [Source(root, p) for p in tree(root, {".c", ".h"})]
     errors = []
-    for rule in (rooms, libraries, cycles, own_header, functions, names, banned):
+    for rule in (rooms, libraries, cycles, own_header, functions, names, banned, codes):
         errors += [f"{rule.__name__}: {problem}" for problem in rule(sources)]
     errors += [f"unfinished: {problem}" for problem in unfinished(root)]
     errors += [f"layout: {problem}" for problem in layout(root, sources)]

@@ -315,6 +315,7 @@ static void test_options__say_what_is_wrong(void **state)
 	check_told("ferryctl trust", OPTIONS_WRONG, "the endpoint is missing");
 	check_told("ferryctl trust acme SHA256:x y", OPTIONS_WRONG, "too many");
 	check_told("ferryctl trust acme --for 10m", OPTIONS_WRONG, "takes no --for");
+	check_told("ferryctl explain A B", OPTIONS_WRONG, "too many");
 	check_told("ferryctl trace acme", OPTIONS_WRONG, "the mask is missing");
 	check_told("ferryctl trace --for 10m", OPTIONS_WRONG, "which endpoint");
 	check_told("ferryctl trace acme on --for 10", OPTIONS_WRONG, "a time with its unit");
@@ -325,9 +326,9 @@ static void test_options__say_what_is_wrong(void **state)
 
 static void test_options__tell_about_every_verb(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "jobs",  "show",
-	                                    "ps",     "poll",   "pause", "resume",
-	                                    "retry",  "reload", "trace", "trust"};
+	static const char *const verbs[] = {"status", "routes", "jobs",   "show",  "ps",
+	                                    "poll",   "pause",  "resume", "retry", "reload",
+	                                    "trace",  "trust",  "explain"};
 
 	(void)state;
 	check_told("ferryctl --version", OPTIONS_TOLD, "ferryctl " FERRYD_VERSION);
