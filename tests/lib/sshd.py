@@ -85,12 +85,14 @@ class Sshd:
                 "auth": [{"publickey": {"key": str(self.user_key)}}],
                 "host_key": {"known_hosts": str(self.known_hosts)}, **more}
 
+    def command(self):
+        return [SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")]
+
     def start(self):
         assert self.process is None
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen([SSHD, "-D", "-e", "-f", str(self.folder / "sshd_config")],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            start_new_session=True)
+            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
+                                            stderr=log, start_new_session=True)
         wait_for(self.answers, lambda: f"sshd on port {self.port}\n{self.log_text()}", 20)
         return self
 
