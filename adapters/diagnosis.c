@@ -271,6 +271,22 @@ int diagnosis_host_key_weak(const struct diagnosis_host_key *k, int bits, int le
 	        shown(k->host, host, sizeof(host)), k->port, bits, least, bits);
 }
 
+int diagnosis_host_key_uncertified(const struct diagnosis_host_key *k, const char *why,
+                                   struct err *e)
+{
+	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24], name[64];
+
+	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-CERT", 0,
+	               "the host key of %s port %d is not certified by the authority at %s: %s. No "
+	               "login was sent. Ask the partner for a certificate that is valid for this "
+	               "name; or, if %s %s is theirs (telephone): ferryctl trust %s %s",
+	               shown(k->host, host, sizeof(host)), k->port,
+	               record_place(k, place, sizeof(place)),
+	               *why ? why : "its certificate names another key",
+	               shown(k->type, type, sizeof(type)), k->fingerprint,
+	               shown(k->endpoint, name, sizeof(name)), k->fingerprint);
+}
+
 int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e)
 {
 	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];

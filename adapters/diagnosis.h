@@ -67,6 +67,10 @@ int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e
 int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e);
 /* An RSA key with fewer bits than are asked for: SSH-HOSTKEY-WEAK. */
 int diagnosis_host_key_weak(const struct diagnosis_host_key *k, int bits, int least, struct err *e);
+/* SSH-HOSTKEY-CERT: the record is an authority, and `why` says what is wrong with the certificate
+ * (escaped). */
+int diagnosis_host_key_uncertified(const struct diagnosis_host_key *k, const char *why,
+                                   struct err *e);
 int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e);
 
 /* ---- login --------------------------------------------------------------------------------- */

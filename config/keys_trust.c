@@ -28,8 +28,10 @@ static const struct key host_key_keys[] = {
         {"known_hosts", KEY_PATHS, OUT_LIST(known_hosts, known_hosts_count),
          .fallback_doc = "`/etc/ferryd/known_hosts`, if there are no `pins`",
          .doc = "One or several files as OpenSSH keeps them, searched in this order: hashed names, "
-                "`[host]:port`, wildcards, `@revoked`, and `@cert-authority` for host "
-                "certificates. "
+                "`[host]:port`, wildcards, `@revoked`, and `@cert-authority`, for which the "
+                "server's "
+                "host certificate is fetched on a short connection of its own before each login; "
+                "a host with an authority is never new to `accept-new`. "
                 "`known_hosts` in `daemon.state_dir` is read after them. What `accept-new` and "
                 "`ferryctl trust` add goes into the first file here if ferryd may write it, else "
                 "into that one."},

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapters/diagnosis.h"
+#include "adapters/sftp/host_cert_fetch.h"
 #include "adapters/sftp/known_files.h"
 #include "adapters/sftp/known_store.h"
 #include "adapters/sftp/trust_rules.h"
@@ -69,6 +70,8 @@ int host_key_load(const struct endpoint_config *endpoint, struct trace *trace,
 		         endpoint->name, e->message);
 		r = 0;
 	}
+	if (r == 0)
+		r = host_cert_learn(endpoint, trace, &keys, e);
 	if (r < 0) {
 		known_keys_release(&keys);
 		return r;
@@ -150,6 +153,8 @@ static int refuse(const struct host_key_case *c, const struct shown_key *key, en
 	}
 	if (s == KNOWN_REVOKED)
 		return diagnosis_host_key_revoked(&seen, e);
+	if (record && record->authority)
+		return diagnosis_host_key_uncertified(&seen, c->known->no_certificate, e);
 	trace_known_hosts_line(c, key->type);
 	if (s == KNOWN_CHANGED || s == KNOWN_OTHER)
 		return diagnosis_host_key_changed(&seen, e);

@@ -17,7 +17,7 @@
 #include "config/config.h"
 
 /* A file that cannot be read (known_files.h) is an error unless check is off; the keys are then
- * incomplete. */
+ * incomplete. Where an authority speaks of the host its certificate is fetched, too. */
 int host_key_load(const struct endpoint_config *endpoint, struct trace *trace,
                   struct known_keys *out, struct err *e);
 
@@ -32,6 +32,6 @@ struct host_key_case {
 /* What is on record about the key; *which: the record that decided, NULL: none, or the pins. */
 enum known_state host_key_state(const struct host_key_case *c, const struct known_key **which);
 
-/* 0, or ERR_TRUST SSH-HOSTKEY-UNKNOWN, -CHANGED, -REVOKED; ERR_LOCAL SSH-HOSTKEY-NOT-STORED, ERR_BUSY
+/* 0, or ERR_TRUST SSH-HOSTKEY-UNKNOWN, -CHANGED, -REVOKED, -CERT; ERR_LOCAL SSH-HOSTKEY-NOT-STORED, ERR_BUSY
  * SSH-HOSTKEY-RACE with accept-new. May await: the key of a new partner is stored. */
 int host_key_check(const struct host_key_case *c, struct err *e);

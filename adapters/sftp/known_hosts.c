@@ -204,6 +204,19 @@ static bool port_is_known(const struct known_keys *k)
 	return false;
 }
 
+static enum known_state judge_by_authority(const struct known_keys *k,
+                                           const struct known_key **which)
+{
+	for (const struct known_key *a = known_keys_authority(k, NULL); a;
+	     a = known_keys_authority(k, a)) {
+		if (a->without_port)
+			continue;
+		*which = a;
+		return KNOWN_OTHER;
+	}
+	return KNOWN_UNKNOWN;
+}
+
 enum known_state known_keys_judge(const struct known_keys *k, const void *blob, size_t n,
                                   const struct known_key **which)
 {
@@ -225,7 +238,7 @@ enum known_state known_keys_judge(const struct known_keys *k, const void *blob, 
 			*which = key;
 		}
 	}
-	return best;
+	return best == KNOWN_UNKNOWN ? judge_by_authority(k, which) : best;
 }
 
 bool known_keys_have_type(const struct known_keys *k, const char *type)

@@ -50,13 +50,14 @@ struct known_keys {
 	bool is_incomplete; /* a file could not be read whole: a revocation may be missing */
 	struct known_key *items;
 	size_t count, room;
+	char no_certificate[200]; /* why none is among the items (host_cert_fetch.h), escaped */
 };
 
 /* What is on record about a key, in libssh's words (ssh_known_hosts_e). X(id, words) */
 #define KNOWN_STATES(X)                                                                   \
 	X(KNOWN_OK, "ok")                                                                 \
 	X(KNOWN_CHANGED, "changed")     /* another key of the same type is on record */   \
-	X(KNOWN_OTHER, "other")         /* only keys of other types are on record */      \
+	X(KNOWN_OTHER, "other")         /* only keys of other types, or an authority */   \
 	X(KNOWN_UNKNOWN, "unknown")     /* there are files, and nothing about the host */ \
 	X(KNOWN_NOT_FOUND, "not found") /* there is no file */                            \
 	X(KNOWN_ERROR, "error")         /* a file cannot be read */                       \
@@ -87,7 +88,8 @@ void known_keys_certify(struct known_keys *k, const struct known_key *authority,
 
 /* What is on record about a key the server presents (RFC 4253 §6.6 blob); never KNOWN_ERROR.
  * *which: the record that decided, NULL for UNKNOWN and NOT_FOUND. A revoked key is revoked
- * whatever else is on record. */
+ * whatever else is on record. Where an authority speaks of the host, and no key does, any key that
+ * it has not certified is KNOWN_OTHER: not new, as nobody but the authority says who the host is. */
 enum known_state known_keys_judge(const struct known_keys *k, const void *blob, size_t n,
                                   const struct known_key **which);
 

@@ -89,6 +89,12 @@ const struct code_text codes_ssh[] = {
          "An old server.",
          "Ask the partner for an Ed25519 key; where that must wait, lower algorithms.rsa_min_bits "
          "for this endpoint."},
+        {"SSH-HOSTKEY-CERT", ERR_TRUST,
+         "An authority in known_hosts speaks of the server, and has not certified its key.",
+         "The server has no host certificate, or it has expired, is for other names, is signed by "
+         "another authority; or somebody stands in between.",
+         "Ask the partner for a certificate that is valid for this name. If the key itself is "
+         "theirs by telephone: ferryctl trust ENDPOINT SHA256:..."},
         {"SSH-HOSTKEY-KRL", ERR_TRUST,
          "The file of revoked keys is a binary list, which ferryd does not read.",
          "It was made by ssh-keygen -k.", "List the revoked public keys as text, one a line."},

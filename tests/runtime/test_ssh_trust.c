@@ -301,6 +301,33 @@ static void test_trust__looks_up_the_alias(void **state)
 	rig_run(alias);
 }
 
+/* The server has no certificate: nobody but the authority says who it is. */
+static void authorities(struct worker *w)
+{
+	struct partner p;
+	struct err e;
+
+	(void)w;
+	partner_with_file(&p);
+	for (int how = HOST_KEY_STRICT; how <= HOST_KEY_OFF; how++) {
+		p.endpoint.host_key_check = (enum host_key_check)how;
+		write_known_hosts("@cert-authority [127.0.0.1]:%d %s\n", p.endpoint.port,
+		                  other_key);
+		refuses(&p, "SSH-HOSTKEY-CERT", &e);
+		check(says(&e, "no host certificate") && says(&e, "trust_known_hosts:1"));
+	}
+	p.endpoint.host_key_check = HOST_KEY_STRICT;
+	write_known_hosts("@cert-authority * %s\n[127.0.0.1]:%d %s\n", other_key, p.endpoint.port,
+	                  host_key());
+	session_close(partner_opens(&p));
+}
+
+static void test_trust__wants_a_certificate_of_the_authority(void **state)
+{
+	(void)state;
+	rig_run(authorities);
+}
+
 /* ---- looking and trusting without a login ---------------------------------------------------- */
 
 static void trusts(struct worker *w)
@@ -412,6 +439,7 @@ int main(void)
 	        cmocka_unit_test(test_trust__accept_new_needs_a_place_to_store),
 	        cmocka_unit_test(test_trust__off_sends_no_password_to_a_changed_key),
 	        cmocka_unit_test(test_trust__looks_up_the_alias),
+	        cmocka_unit_test(test_trust__wants_a_certificate_of_the_authority),
 	        cmocka_unit_test(test_trust__looks_and_stores_without_a_login),
 	        cmocka_unit_test(test_trust__pins_decide_alone),
 	        cmocka_unit_test(test_trust__knows_every_form_of_record),

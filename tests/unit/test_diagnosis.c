@@ -103,6 +103,9 @@ static void test_diagnosis__host_key_messages_hold_everything(void **state)
 	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, k.known_fingerprint);
 	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, k.fingerprint);
 	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, ":123456");
+	(void)diagnosis_host_key_uncertified(&k, "it has expired", &e);
+	check_err(&e, "SSH-HOSTKEY-CERT", ERR_TRUST, "it has expired");
+	check_err(&e, "SSH-HOSTKEY-CERT", ERR_TRUST, k.fingerprint);
 	(void)diagnosis_host_key_revoked(&k, &e);
 	check_err(&e, "SSH-HOSTKEY-REVOKED", ERR_TRUST, k.fingerprint);
 }

@@ -119,7 +119,12 @@ static void test_known_hosts__weighs_several_keys(void **state)
 	        {"@revoked h " B "\nh " A, "h", 22, KNOWN_OK, 2},
 	        {"@revoked h " B, "h", 22, KNOWN_UNKNOWN, 0},
 	        {"@revoked h " A, "h", 2222, KNOWN_REVOKED, 1},
-	        {"@cert-authority h " A, "h", 22, KNOWN_UNKNOWN, 0},
+	        {"@cert-authority h " A, "h", 22, KNOWN_OTHER, 1},
+	        {"@cert-authority h " A, "h", 2222, KNOWN_UNKNOWN, 0},
+	        {"@cert-authority [h]:2222 " A, "h", 2222, KNOWN_OTHER, 1},
+	        {"@cert-authority h " A "\nh " A, "h", 22, KNOWN_OK, 2},
+	        {"@cert-authority h " A "\nh " B, "h", 22, KNOWN_CHANGED, 2},
+	        {"@cert-authority h " A "\n@revoked h " A, "h", 22, KNOWN_REVOKED, 2},
 	};
 
 	(void)state;

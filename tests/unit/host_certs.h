@@ -1,0 +1,162 @@
+/*
+ * Host certificates made by ssh-keygen, and the authorities that signed them; their private keys are
+ * gone. SIGNED_ED is for h and i, from 2026-01-01 to 2027-01-01; SIGNED_EC for any host, always; the others
+ * are for h, always.
+ */
+#pragma once
+
+#define CA_ED "AAAAC3NzaC1lZDI1NTE5AAAAIJ6hN8Q0rFDCgn6phZQtyg+RQZWPyBh+vQsOg1bag47O"
+
+#define CA_256                                                                             \
+	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBIIigVPcdftCFm6plxEq7a9PtZ23" \
+	"zoMf7pszjYMI8GNpPzFbM3Ud6PPGhT7r91lwxpiyVhaDMDFCkJIfe3O9i48="
+
+#define CA_384                                                                             \
+	"AAAAE2VjZHNhLXNoYTItbmlzdHAzODQAAAAIbmlzdHAzODQAAABhBG6Vw+43rF2/8+JIpXBJ/8Fuc9Kn" \
+	"z/DVMugarL7b91vMVEfZFH+eRC8uyS3a25kgB3yyAIwpVfXF86MgpIpa0ZxR80+Be5HBglfIXbqT+flK" \
+	"AfrOcEdn9IzCBe64Wptppg=="
+
+#define CA_521                                                                             \
+	"AAAAE2VjZHNhLXNoYTItbmlzdHA1MjEAAAAIbmlzdHA1MjEAAACFBAFxejsi8GgtvcIs9I/W7W83yyOn" \
+	"lnqjXPeXCVjoZ4K6JUdVtm+ZEsoEP+OVFeeimyJxkJb8ebSQUjysH4Z4MrVl3gBMMZ6mp3OI/TsWLjgu" \
+	"M3zxWmOWAN26fNEzP2L57cwqawJmyLmPWUB+FE+1Z2uRStFGoXEXF6rA5fSkZTrUhJfbNQ=="
+
+#define CA_RSA                                                                             \
+	"AAAAB3NzaC1yc2EAAAADAQABAAABAQDKEhHv+616v5wNyr+QD+1OzZ0t7WzZoAuoqPqQ1TwkptqvLeiq" \
+	"nGHdK5NbFuV999Im0yjaKgdKW+Hj+Fvq+tfjcn2JjdUyT4F1HxEhqCfBTSKCZVKl9HR92SbeoyzDGGxW" \
+	"+7CC8NhrYVA+vlcTzk7Ud5VwsWsfro0iP+dSc6ILsPuJ9UWcC/0W0ElAwND8/SsmkG3NnSgKOPU3vkcr" \
+	"CwWovZhPQXDKB0AqpO91W+8+t/WY9cRn4tRult2gEfJ8xfV/c2EM7gvqI3X1jDEj+KbjSjUt93mzg19w" \
+	"wovuSEo4CbGa4D9lskzhrAJJj+8TT/9aj5l13unvg+GmZ9KbXeYN"
+
+#define CA_SHORT                                                                           \
+	"AAAAB3NzaC1yc2EAAAADAQABAAAAgQDFTjNbSeqvSxUvfxIkowUEZIm73Sh7s0kaZBBmTy3RvpjgGSSP" \
+	"vJ3fjt63mlAcYKc1Pmr6/5O4MsOBJS8GrbnkqO43bjtKb2KeVlaliDmembxHTX2cYx+p4KXqyJ++VfnB" \
+	"DTEYwnU5fIeuWrzH0HDCsAxCIEhnaZ8fpHyoYmk1vQ=="
+
+#define HOST_ED "AAAAC3NzaC1lZDI1NTE5AAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9"
+
+#define HOST_EC                                                                            \
+	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBFtfXXmrFboWS+vAdZPFiivqsIU2" \
+	"6Ym4mRh3VdiyfYqq6TOqZWGn5Pzs5OjCkXnHYcL2D7Pyf0hZtP97R9Srmwk="
+
+#define HOST_RSA                                                                           \
+	"AAAAB3NzaC1yc2EAAAADAQABAAABAQCjtjWgifXY25zSRK/FSBMrLyvDC0ceAx6whqY/HsK5lIjgEg18" \
+	"67mlJ+WROBrMUNMelQJgfJLhIkiSIgmFdZNvKT7orRbI4jJXGrOAuoyc962pUCWek3V/RQoFeliVdA09" \
+	"wQuxVYKKc/h9GBujGob28+mQDiedilaQ8A4KKT6Bjmqy2rR/YJ9oVjMEqhL7SQKe4nmj3YQV4Wpgk7HR" \
+	"gBaEbfR8lNedqZQ/of2uYtjBCfIPCXZVozPkAylFhYhiWZgjOxBxeEv+92Cs8BpDAg5FVNw6fchYgJj5" \
+	"NhUwpA/kNRgYhEDVYikyuGKdwvlxe0af16tWZpu8G6bZaHg1agf1"
+
+#define SIGNED_ED                                                                          \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIGASNqu5fqHjMP7yl/piyP7rkGfn" \
+	"03qJAmbrpD/dOzXxAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAAAmVkAAAACgAAAAFoAAAAAWkAAAAAaVW5AAAAAABrNuyAAAAAAAAAAAAAAAAAAAAAMwAAAAtzc2gt" \
+	"ZWQyNTUxOQAAACCeoTfENKxQwoJ+qYWULcoPkUGVj8gYfr0LDoNW2oOOzgAAAFMAAAALc3NoLWVkMjU1" \
+	"MTkAAABAKE0gf1RUEy7kd6RMH3nwb545a2zbGW4O0wCbb92D8zo50qmjv53Xv1HsvFIy/BLtx6c+Thbz" \
+	"fMbgeMf/aAwkBA=="
+
+#define SIGNED_EC                                                                          \
+	"AAAAKGVjZHNhLXNoYTItbmlzdHAyNTYtY2VydC12MDFAb3BlbnNzaC5jb20AAAAg6XSJn64wCa6IzMRT" \
+	"4wn0Hl+tZq2mCuKq+ulxZJ9lyyEAAAAIbmlzdHAyNTYAAABBBFtfXXmrFboWS+vAdZPFiivqsIU26Ym4" \
+	"mRh3VdiyfYqq6TOqZWGn5Pzs5OjCkXnHYcL2D7Pyf0hZtP97R9SrmwkAAAAAAAAABwAAAAIAAAACZWMA" \
+	"AAAAAAAAAAAAAAD//////////wAAAAAAAAAAAAAAAAAAARcAAAAHc3NoLXJzYQAAAAMBAAEAAAEBAMoS" \
+	"Ee/7rXq/nA3Kv5AP7U7NnS3tbNmgC6io+pDVPCSm2q8t6KqcYd0rk1sW5X330ibTKNoqB0pb4eP4W+r6" \
+	"1+NyfYmN1TJPgXUfESGoJ8FNIoJlUqX0dH3ZJt6jLMMYbFb7sILw2GthUD6+VxPOTtR3lXCxax+ujSI/" \
+	"51Jzoguw+4n1RZwL/RbQSUDA0Pz9KyaQbc2dKAo49Te+RysLBai9mE9BcMoHQCqk73Vb7z639Zj1xGfi" \
+	"1G6W3aAR8nzF9X9zYQzuC+ojdfWMMSP4puNKNS33ebODX3DCi+5ISjgJsZrgP2WyTOGsAkmP7xNP/1qP" \
+	"mXXe6e+D4aZn0ptd5g0AAAEUAAAADHJzYS1zaGEyLTUxMgAAAQCl+4mqcMNEhactPfjnGqMBT453I6xP" \
+	"WtK5h6jzCAAYsDNTspI6ElBZYn0dG5DSxToEEeKYV7pyWC5k6nwppwNpcpGyOPjsinG1ku++hrmJY/cz" \
+	"Rxzu60yC6kW37xiVK8S0dDb2NGUXzHIXQg6GS/v5Hi17zHQXIrB54CpqJeCSUzPX41VBDzIBZYJPAq4X" \
+	"a7Z8j2N8qHswGCijA3rjC4mRkNhTK+RBaAD0TS4wtNKW7sZCTG9I3X3FwgauO8W9m4K5/sExkP4Jl9aW" \
+	"YyS7AKuSk6W8Xm7UBdqPpD26+sl0nWq8mDO5q32lle9+61ZwUsApKTxFuPs5+6sBpPtyoK8Z"
+
+#define SIGNED_RSA                                                                         \
+	"AAAAHHNzaC1yc2EtY2VydC12MDFAb3BlbnNzaC5jb20AAAAgAeKqdLxIN8yk67c8pFKFPWv/jljAiTSA" \
+	"zSlXDKv0c+gAAAADAQABAAABAQCjtjWgifXY25zSRK/FSBMrLyvDC0ceAx6whqY/HsK5lIjgEg1867ml" \
+	"J+WROBrMUNMelQJgfJLhIkiSIgmFdZNvKT7orRbI4jJXGrOAuoyc962pUCWek3V/RQoFeliVdA09wQux" \
+	"VYKKc/h9GBujGob28+mQDiedilaQ8A4KKT6Bjmqy2rR/YJ9oVjMEqhL7SQKe4nmj3YQV4Wpgk7HRgBaE" \
+	"bfR8lNedqZQ/of2uYtjBCfIPCXZVozPkAylFhYhiWZgjOxBxeEv+92Cs8BpDAg5FVNw6fchYgJj5NhUw" \
+	"pA/kNRgYhEDVYikyuGKdwvlxe0af16tWZpu8G6bZaHg1agf1AAAAAAAAAAcAAAACAAAAA3JzYQAAAAUA" \
+	"AAABaAAAAAAAAAAA//////////8AAAAAAAAAAAAAAAAAAACIAAAAE2VjZHNhLXNoYTItbmlzdHAzODQA" \
+	"AAAIbmlzdHAzODQAAABhBG6Vw+43rF2/8+JIpXBJ/8Fuc9Knz/DVMugarL7b91vMVEfZFH+eRC8uyS3a" \
+	"25kgB3yyAIwpVfXF86MgpIpa0ZxR80+Be5HBglfIXbqT+flKAfrOcEdn9IzCBe64WptppgAAAIMAAAAT" \
+	"ZWNkc2Etc2hhMi1uaXN0cDM4NAAAAGgAAAAwZUMRTnYwkE5fqNUTX09K/msgL0aw9nTqow4EYdtrhXRY" \
+	"d2TRsfiBFfc13mAROXf+AAAAMA4VK+X/q3L9CYsqpAeWzoiAhVIHow5vjJ7FS3rInwY/77buzmfo6Oe2" \
+	"xZKzraQYlw=="
+
+#define SIGNED_BY256                                                                       \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIEyYWZ47gVIBIplVQhPfcV4LVZyW" \
+	"D1Djo2EJYlEYBrkbAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAABWJ5MjU2AAAABQAAAAFoAAAAAAAAAAD//////////wAAAAAAAAAAAAAAAAAAAGgAAAATZWNkc2Et" \
+	"c2hhMi1uaXN0cDI1NgAAAAhuaXN0cDI1NgAAAEEEgiKBU9x1+0IWbqmXESrtr0+1nbfOgx/umzONgwjw" \
+	"Y2k/MVszdR3o88aFPuv3WXDGmLJWFoMwMUKQkh97c72LjwAAAGUAAAATZWNkc2Etc2hhMi1uaXN0cDI1" \
+	"NgAAAEoAAAAhAMBtPAAYOaVNsUGVPwiNEyTbXJEKRgJQYzTMq9SDBigEAAAAIQCH0mt5RZCN4+SZdX5Y" \
+	"bULbAHKCy/2hMT6XtRjZ6H6GLw=="
+
+#define SIGNED_BY521                                                                       \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIMteEomvhlQ7YLQMwDjeZH2w7mS4" \
+	"ZRjmXkK7WeKwfgL5AAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAABWJ5NTIxAAAABQAAAAFoAAAAAAAAAAD//////////wAAAAAAAAAAAAAAAAAAAKwAAAATZWNkc2Et" \
+	"c2hhMi1uaXN0cDUyMQAAAAhuaXN0cDUyMQAAAIUEAXF6OyLwaC29wiz0j9btbzfLI6eWeqNc95cJWOhn" \
+	"grolR1W2b5kSygQ/45UV56KbInGQlvx5tJBSPKwfhngytWXeAEwxnqanc4j9OxYuOC4zfPFaY5YA3bp8" \
+	"0TM/YvntzCprAmbIuY9ZQH4UT7Vna5FK0UahcRcXqsDl9KRlOtSEl9s1AAAApwAAABNlY2RzYS1zaGEy" \
+	"LW5pc3RwNTIxAAAAjAAAAEIBnpX1Cset0DzKwcPw7D5c2iFEZ1T1S4D9RCQPHzcR+ZbZnGBXaRWmAunR" \
+	"nMoGaxWrmr51OzcNCz3Lk7ONEIyHYnIAAABCALZiQijdjYC+qGiojm35p7iatYPQyMyUJTf5V7jiLABa" \
+	"yU640dBlh3Z0UHePOnXSKZqhBzlVL8CCqRueAAdel07W"
+
+#define SIGNED_SHA1                                                                        \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAICfYDQrjGuV7dgtdYRSgBalAv36j" \
+	"9o9f3q0hYRdLr3uRAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAABHNoYTEAAAAFAAAAAWgAAAAAAAAAAP//////////AAAAAAAAAAAAAAAAAAABFwAAAAdzc2gtcnNh" \
+	"AAAAAwEAAQAAAQEAyhIR7/uter+cDcq/kA/tTs2dLe1s2aALqKj6kNU8JKbary3oqpxh3SuTWxblfffS" \
+	"JtMo2ioHSlvh4/hb6vrX43J9iY3VMk+BdR8RIagnwU0igmVSpfR0fdkm3qMswxhsVvuwgvDYa2FQPr5X" \
+	"E85O1HeVcLFrH66NIj/nUnOiC7D7ifVFnAv9FtBJQMDQ/P0rJpBtzZ0oCjj1N75HKwsFqL2YT0FwygdA" \
+	"KqTvdVvvPrf1mPXEZ+LUbpbdoBHyfMX1f3NhDO4L6iN19YwxI/im40o1Lfd5s4NfcMKL7khKOAmxmuA/" \
+	"ZbJM4awCSY/vE0//Wo+Zdd7p74PhpmfSm13mDQAAAQ8AAAAHc3NoLXJzYQAAAQAXGQqLlxCFRGKi0if/" \
+	"eKhPC27eVPMF1skoGTFdnTJiGHiSxhamCCqRBt+vM1DCa3ozGIRlbAK1cb3dpTZ1A22Voz81dYovbghr" \
+	"N/3ffSBW/QwN37ieymFE20MOf+46nOoXTC0jn+29P+BjAYfY28KoOtPKQomdD+G9BTEkmSHajVEFNpxi" \
+	"14hioOzTRKa/GWTshP510b2Ee18ae9wbsw0peArWmyJOgP6cFp6WYO/Iua9ei14sQhznuTHWjinrRbfe" \
+	"yOI52qR4nqJzPxEHoX/yWSU0mh47mEgc34CreI4y7t9BU3uTsSfGuXqDmcZrzQuAeQnPJa8APJgVL0i1" \
+	"T/YR"
+
+#define SIGNED_SHA256                                                                      \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIGSzKo/KBX/VTRWTbKhK/qZKxQi5" \
+	"AUA9wHjRjHV0uIUuAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAABnNoYTI1NgAAAAUAAAABaAAAAAAAAAAA//////////8AAAAAAAAAAAAAAAAAAAEXAAAAB3NzaC1y" \
+	"c2EAAAADAQABAAABAQDKEhHv+616v5wNyr+QD+1OzZ0t7WzZoAuoqPqQ1TwkptqvLeiqnGHdK5NbFuV9" \
+	"99Im0yjaKgdKW+Hj+Fvq+tfjcn2JjdUyT4F1HxEhqCfBTSKCZVKl9HR92SbeoyzDGGxW+7CC8NhrYVA+" \
+	"vlcTzk7Ud5VwsWsfro0iP+dSc6ILsPuJ9UWcC/0W0ElAwND8/SsmkG3NnSgKOPU3vkcrCwWovZhPQXDK" \
+	"B0AqpO91W+8+t/WY9cRn4tRult2gEfJ8xfV/c2EM7gvqI3X1jDEj+KbjSjUt93mzg19wwovuSEo4CbGa" \
+	"4D9lskzhrAJJj+8TT/9aj5l13unvg+GmZ9KbXeYNAAABFAAAAAxyc2Etc2hhMi0yNTYAAAEAloLfkGc+" \
+	"uI27otGmh+MRSu0AyQW9G+DHLzAVYyy17PdxKy3oEg+2U5oeku4ij+iTNQy8uPa5S0S1GlJ50pbyFOo8" \
+	"V9cQX+uWnYZxjK3VGFTL8PTatPcoJvrerG6hw6vHr4zr7LoKrR/RIhAUz/8v1pacIGfMKe0UqaEg7+qa" \
+	"ElikAYlrcNP8NTTdjk+uHoevPrOe8d1bizC3PyISEuwHz0IQShWcZ5Jpg6JGL/2hywJ0xsZ0sAJj76KU" \
+	"a8N7ehHUrbLq92faf+pVqmEEQLfU6wkkzXeLi1/HoAlLOILMVQFSgAX78nNU2XqZzYJ5vxSPIE1KwN8+" \
+	"OQXAnpiGgvMROA=="
+
+#define SIGNED_USER                                                                        \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIKND0F2pH9QckP/w7QCLr2N7XqKA" \
+	"q8HSfAkdJuumR7kfAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAB" \
+	"AAAABHVzZXIAAAAFAAAAAWgAAAAAAAAAAP//////////AAAAAAAAAIIAAAAVcGVybWl0LVgxMS1mb3J3" \
+	"YXJkaW5nAAAAAAAAABdwZXJtaXQtYWdlbnQtZm9yd2FyZGluZwAAAAAAAAAWcGVybWl0LXBvcnQtZm9y" \
+	"d2FyZGluZwAAAAAAAAAKcGVybWl0LXB0eQAAAAAAAAAOcGVybWl0LXVzZXItcmMAAAAAAAAAAAAAADMA" \
+	"AAALc3NoLWVkMjU1MTkAAAAgnqE3xDSsUMKCfqmFlC3KD5FBlY/IGH69Cw6DVtqDjs4AAABTAAAAC3Nz" \
+	"aC1lZDI1NTE5AAAAQOus3LIXMSD/ktAogmRZs66k/9YvZdcHjxJ1Y+sSe8ozkL/DryHe4cqDu7+UMArO" \
+	"MMG1C0PwLHOAH5745oCh+AY="
+
+#define SIGNED_CRITICAL                                                                    \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIC5h8w1B+xWQ9M3Aj8VpOX058qcx" \
+	"ugjDK/4yA5U13tMvAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAACGNyaXRpY2FsAAAABQAAAAFoAAAAAAAAAAD//////////wAAABoAAAANZm9yY2UtY29tbWFuZAAA" \
+	"AAUAAAABeAAAAAAAAAAAAAAAMwAAAAtzc2gtZWQyNTUxOQAAACCeoTfENKxQwoJ+qYWULcoPkUGVj8gY" \
+	"fr0LDoNW2oOOzgAAAFMAAAALc3NoLWVkMjU1MTkAAABAuhs8U32daDh42xAH1n5pQLOuABP5/n3ZyBjl" \
+	"jZRLeTrjocKI8Y3fSnkHlFChKzoLD2ttFtQdABmEBN3Sv9ZgDg=="
+
+#define SIGNED_SHORT                                                                       \
+	"AAAAIHNzaC1lZDI1NTE5LWNlcnQtdjAxQG9wZW5zc2guY29tAAAAIPwmfrIKS/JYoXO1IN7EI23S6jAU" \
+	"HDTHgsJlPsmou7HAAAAAIGpPIp0SHxinAGZuXjbXSETZw4vi8He9lRpQ4wJJbio9AAAAAAAAAAcAAAAC" \
+	"AAAABXNob3J0AAAABQAAAAFoAAAAAAAAAAD//////////wAAAAAAAAAAAAAAAAAAAJcAAAAHc3NoLXJz" \
+	"YQAAAAMBAAEAAACBAMVOM1tJ6q9LFS9/EiSjBQRkibvdKHuzSRpkEGZPLdG+mOAZJI+8nd+O3reaUBxg" \
+	"pzU+avr/k7gyw4ElLwatueSo7jduO0pvYp5WVqWIOZ6ZvEdNfZxjH6ngperIn75V+cENMRjCdTl8h65a" \
+	"vMfQcMKwDEIgSGdpnx+kfKhiaTW9AAAAlAAAAAxyc2Etc2hhMi01MTIAAACAMe8sDP+MnqYFRVCfrHqf" \
+	"dYt4/4sW7E1a8VVDKZ7k3vxXIV+tEMGYoyo5ZNxKW6usKCU9C6a1IleIe70Q+u9IMiBACeQGjdEVZ7+q" \
+	"1NXclvErw+DT+tJLhM+l8KoJAW3XH8hlZ1CCVuj/69n6Jr9Tqqvg4j74iyQtD0rmYf839Ec="
