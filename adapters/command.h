@@ -6,7 +6,7 @@
 
 #include "daemon/base/buf.h"
 
-enum { COMMAND_OUTPUT_BYTES = 16 * 1024, COMMAND_WORDS_MAX = 64 };
+enum { COMMAND_OUTPUT_BYTES = 16 * 1024 };
 
 struct command {
 	const char *const *words; /* the program and its arguments */

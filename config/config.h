@@ -151,7 +151,7 @@ struct endpoint_config {
 	enum protocol protocol;
 	const char *root; /* PROTOCOL_LOCAL: absolute directory; else NULL */
 	const char *host;
-	int port; /* 1..65535; 0: local */
+	int port;                           /* 1..65535; 0: local */
 	enum address_family address_family; /* of host; any: both, the faster one */
 	const char *bind_address;           /* of ours; NULL: the system's choice */
 	const char *user;
@@ -215,6 +215,12 @@ struct retry_config {
 	int attempts;     /* then held; 0 = without end */
 };
 
+struct remote_command {     /* at a server: argv.count 0: none */
+	struct texts argv;  /* words with {path} and the like (daemon/route/command.h) */
+	struct texts env;   /* "NAME=value" */
+	int64_t timeout_ms; /* 5 min */
+};
+
 struct route_dest {
 	const char
 	        *id; /* stable within the route: "bank:/inbox" or "local:/srv/x"; the store's key */
@@ -226,6 +232,7 @@ struct route_dest {
 	bool mkdir; /* create missing directories */
 	enum verify_policy verify;
 	struct retry_config retry;
+	struct remote_command before, after; /* sftp only */
 };
 
 struct route_config {
@@ -285,6 +292,7 @@ struct config_judges {
 	const char *(*cron)(const char *text);
 	const char *(*time_zone)(const char *text);
 	const char *(*name_template)(const char *text);
+	const char *(*command_word)(const char *text);
 	/* What this build cannot do of a partner's settings (all of them but the fingerprint are
 	 * set). *key, NULL before, may be set to the key that is told, as "data.mode". */
 	const char *(*endpoint)(const struct endpoint_config *e, const char **key);

@@ -174,6 +174,13 @@ static void add_retry(struct text *t, const struct retry_config *r)
 	add_number(t, r->attempts);
 }
 
+static void add_command(struct text *t, const struct remote_command *c)
+{
+	add_texts(t, c->argv.items, c->argv.count);
+	add_texts(t, c->env.items, c->env.count);
+	add_number(t, c->timeout_ms);
+}
+
 static void add_dest(struct text *t, const struct route_dest *d)
 {
 	add_endpoint(t, d->endpoint);
@@ -184,6 +191,8 @@ static void add_dest(struct text *t, const struct route_dest *d)
 	add_number(t, d->mkdir);
 	add_number(t, d->verify);
 	add_retry(t, &d->retry);
+	add_command(t, &d->before);
+	add_command(t, &d->after);
 }
 
 static const char *finish(struct text *t, struct arena *a)

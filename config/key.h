@@ -46,7 +46,7 @@ enum key_type {
 
 enum key_flags { KEY_REQUIRED = 1, KEY_RAW = 2 /* TEXT: line breaks and tabs are fine */ };
 
-enum key_judge { JUDGE_NONE, JUDGE_CRON, JUDGE_TIME_ZONE, JUDGE_NAME_TEMPLATE };
+enum key_judge { JUDGE_NONE, JUDGE_CRON, JUDGE_TIME_ZONE, JUDGE_NAME_TEMPLATE, JUDGE_COMMAND_WORD };
 
 /* A list of words ends with text NULL. */
 struct word {
@@ -101,11 +101,11 @@ extern const struct table keys_root, keys_included;  /* base: struct loader (loa
 extern const struct table keys_daemon, keys_trace;   /* base: daemon_config, trace_config */
 extern const struct table keys_auth;                 /* base: struct auth_form */
 extern const struct table keys_endpoint, keys_route; /* base: endpoint_form, route_form */
-extern const struct table keys_host_key;                              /* base: endpoint_form */
+extern const struct table keys_host_key;             /* base: endpoint_form */
 extern const struct table keys_tls, keys_ftp_data, keys_ftp_commands; /* base: endpoint_form */
 extern const struct table keys_algorithms;                            /* base: endpoint_form */
 extern const struct word words_address_family[];
-extern const struct table keys_secret;                                /* base: struct secret_form */
+extern const struct table keys_secret; /* base: struct secret_form */
 extern const struct word words_ftp_list[];
 extern const struct word words_auth[];
 extern const struct word words_trace[], words_trace_when[];

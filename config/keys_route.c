@@ -181,6 +181,59 @@ static const struct word words_verify[] = {
         {0},
 };
 
+#define COMMAND(which)                                                                       \
+	static const struct key which##_command_keys[] = {                                   \
+	        {"run", KEY_TEXTS, .flags = KEY_REQUIRED, DEST(out.which.argv.items),        \
+	         .count_at = offsetof(struct dest_form, out.which.argv.count), .most = 4096, \
+	         .judge = JUDGE_COMMAND_WORD,                                                \
+	         .doc = "The program and its arguments as a list; no shell splits or "       \
+	                "expands them. `{path}`, `{name}`, `{dir}` are the file's at the "   \
+	                "server, `{route}`, `{job}`, `{size}`, `{sha256}` tell more; `{{` "  \
+	                "and `}}` are braces."},                                             \
+	        {"env", KEY_TEXTS, DEST(out.which.env.items),                                \
+	         .count_at = offsetof(struct dest_form, out.which.env.count), .most = 4096,  \
+	         .check = route_check_variable, .judge = JUDGE_COMMAND_WORD,                 \
+	         .doc = "Variables, `NAME=value`; most servers take none that their "        \
+	                "`AcceptEnv` does not name, and the command is not run then."},      \
+	        {"timeout", KEY_DURATION, DEST(out.which.timeout_ms), .least = 100,          \
+	         .most = 24 * 3600 * INT64_C(1000), .fallback = "5m",                        \
+	         .doc = "It must have ended after this time. While it says nothing, the "    \
+	                "connection is kept alive by `keepalive`."},                         \
+	        {0},                                                                         \
+	}
+
+COMMAND(before);
+COMMAND(after);
+
+static const struct table keys_before = {
+        .title = "route.to.commands.before",
+        .about = "A command at the server before each attempt to upload a file; when it fails, the "
+                 "attempt has failed. It may be run several times for one file.",
+        .keys = before_command_keys,
+};
+
+static const struct table keys_after_delivery = {
+        .title = "route.to.commands.after",
+        .about = "A command at the server when the delivery is on record: at least once, again "
+                 "after a failure as `retry` says, and again if ferryd was killed before its end "
+                 "was on record. Its failure does not take the delivery back; when it is given up "
+                 "the log and `ferryctl show` tell.",
+        .keys = after_command_keys,
+};
+
+static const struct key command_keys[] = {
+        {"before", KEY_SECTION, .table = &keys_before, .doc = "Before each attempt to upload."},
+        {"after", KEY_SECTION, .table = &keys_after_delivery, .doc = "After the delivery."},
+        {0},
+};
+
+static const struct table keys_commands = {
+        .title = "route.to.commands",
+        .about = "Commands at the server of an endpoint with `protocol: sftp`, over the same "
+                 "connection as the files.",
+        .keys = command_keys,
+};
+
 static const struct key dest_keys[] = {
         {"endpoint", KEY_TEXT, DEST(endpoint), .most = 63, .fallback_doc = "this machine",
          .doc = "Name of the endpoint the files go to."},
@@ -199,6 +252,8 @@ static const struct key dest_keys[] = {
          .doc = "What must be true before a file counts as delivered."},
         {"retry", KEY_SECTION, DEST(out.retry), .table = &keys_dest_retry,
          .doc = "How a failed delivery is repeated."},
+        {"commands", KEY_SECTION, .table = &keys_commands,
+         .doc = "With sftp: commands at the server around each delivery."},
         {0},
 };
 

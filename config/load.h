@@ -129,6 +129,7 @@ const char *reach_check_algorithms(const char *names);
 void route_finish(struct loader *l, struct route_form *f);
 const char *route_check_name(const char *name);
 const char *route_check_glob(const char *pattern);
+const char *route_check_variable(const char *pair);
 
 /* loops.c: files that would come back to where they were taken from. */
 void loops_check(struct loader *l);

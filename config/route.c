@@ -30,6 +30,16 @@ const char *route_check_glob(const char *pattern)
 	return NULL;
 }
 
+const char *route_check_variable(const char *pair)
+{
+	size_t name = strspn(pair, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	                           "0123456789_");
+
+	if (!name || pair[name] != '=' || (*pair >= '0' && *pair <= '9'))
+		return "wants NAME=value, the name of letters, digits and \"_\"";
+	return NULL;
+}
+
 /* ---- where --------------------------------------------------------------------------------- */
 
 struct where {
@@ -222,6 +232,27 @@ static void check_retry(struct loader *l, const struct retry_config *r, const st
 		           unit_text(units_duration, r->most_ms, most));
 }
 
+/* A section that is not written has its defaults, and no words. */
+static void check_commands(struct loader *l, const struct route_dest *d, const struct node *n)
+{
+	const struct node *commands = node_get(n, "commands");
+	const struct node *before = node_get(node_get(commands, "before"), "run");
+	const struct node *after = node_get(node_get(commands, "after"), "run");
+
+	if (before && !before->count && before->kind == NODE_LIST)
+		node_error(l->problems, before, "wants a program and its arguments");
+	if (after && !after->count && after->kind == NODE_LIST)
+		node_error(l->problems, after, "wants a program and its arguments");
+	if (!commands || !d->endpoint || d->endpoint->protocol == PROTOCOL_SFTP)
+		return;
+	node_key_error(l->problems, commands,
+	               d->endpoint->protocol == PROTOCOL_LOCAL
+	                       ? "runs commands at a partner's server: this directory is of this "
+	                         "machine"
+	                       : "is for protocol: sftp; what an FTP server is told stands in the "
+	                         "endpoint's commands:");
+}
+
 static void finish_dest(struct loader *l, const struct route_form *route, struct dest_form *f)
 {
 	const struct node *n = f->head.node, *path = node_get(n, "path");
@@ -234,6 +265,7 @@ static void finish_dest(struct loader *l, const struct route_form *route, struct
 		d->mode = -1;
 	inherit_retry(d, n, &route->out.retry);
 	check_retry(l, &d->retry, n);
+	check_commands(l, d, n);
 	if (!d->endpoint || !d->path)
 		return;
 	d->id = is_local(d->endpoint) ? d->endpoint->name

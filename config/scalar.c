@@ -31,6 +31,7 @@ static const char *judge(const struct binder *b, const struct key *k, const char
 	const char *(*fn)(const char *) = k->judge == JUDGE_CRON            ? j->cron
 	                                  : k->judge == JUDGE_TIME_ZONE     ? j->time_zone
 	                                  : k->judge == JUDGE_NAME_TEMPLATE ? j->name_template
+	                                  : k->judge == JUDGE_COMMAND_WORD  ? j->command_word
 	                                                                    : NULL;
 	const char *wrong = k->check ? k->check(text) : NULL;
 

@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/notify.h"
+#include "daemon/route/command.h"
 #include "daemon/route/naming.h"
 #include "daemon/route/recover.h"
 #include "daemon/runtime/work.h"
@@ -32,6 +33,7 @@ const struct config_judges engine_judges = {
         .cron = schedule_judge_cron,
         .time_zone = schedule_judge_time_zone,
         .name_template = naming_judge,
+        .command_word = command_judge,
         .endpoint = judge_endpoint,
 };
 

@@ -407,7 +407,8 @@ static int prove(struct ssh *s, const struct exec *x, struct err *e)
 	               e);
 }
 
-int exec_run(struct ssh *s, const struct exec *x, struct command_result *result, struct err *e)
+static int run_and_prove(struct ssh *s, const struct exec *x, struct command_result *result,
+                         struct err *e)
 {
 	int r = run_once(s, x, result, e);
 
@@ -417,4 +418,20 @@ int exec_run(struct ssh *s, const struct exec *x, struct command_result *result,
 		return prove(s, x, e);
 	s->runs_commands = true;
 	return 0;
+}
+
+int exec_run(struct ssh *s, const struct exec *x, struct command_result *result, struct err *e)
+{
+	int r = 0;
+
+	while (r == 0 && s->commands >= SSH_COMMANDS_AT_ONCE) /* each of them ends in time */
+		r = signal_wait(&s->command_ended, "the commands before this one", deadline_never(),
+		                e);
+	if (r < 0)
+		return r;
+	s->commands++;
+	r = run_and_prove(s, x, result, e);
+	s->commands--;
+	signal_raise_one(&s->command_ended);
+	return r;
 }

@@ -14,7 +14,8 @@
  *	EXEC-TIMEOUT	it had not ended in time; it may still run: SSH has no way to be sure
  *	EXEC-REFUSED	the server runs no commands, or not with this environment
  *
- * These leave the connection usable. Whether a server runs commands at all is asked once a
+ * These leave the connection usable. At most SSH_COMMANDS_AT_ONCE run at once, others wait; the time
+ * they wait does not count. Whether a server runs commands at all is asked once a
  * connection when the first one ends well without a word: one with ForceCommand sftp-server says
  * "yes, status 0" to everything and does nothing.
  */

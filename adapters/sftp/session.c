@@ -131,6 +131,7 @@ static struct session *new_session(const struct endpoint_config *endpoint, struc
 	ssh_library_init();
 	s->ssh.endpoint = endpoint;
 	s->ssh.trace = trace;
+	signal_init(&s->ssh.command_ended);
 	s->ssh.transport = transport_new(io, trace);
 	s->ssh.lib = ssh_memory_session(&s->ssh);
 	if (!s->ssh.lib)

@@ -12,6 +12,7 @@
 #include "adapters/trace.h"
 #include "config/config.h"
 #include "daemon/base/list.h"
+#include "daemon/runtime/fiber.h"
 
 /* X(id, words, code of its timeout, the timeout's setting) */
 #define SSH_PHASES(X)                                                                \
@@ -30,6 +31,7 @@ enum ssh_phase {
 
 enum {
 	SSH_SERVER_TEXT = 192,
+	SSH_COMMANDS_AT_ONCE = 4, /* sshd allows 10 channels, and files have up to four */
 	SSH_LEFT_CHANNELS = 4,
 	SSH_MEMORY_MAX = 160 * 1024 * 1024, /* of libssh2, for one connection */
 };
@@ -46,6 +48,8 @@ struct ssh {
 	bool memory_listed;
 
 	/* commands (exec.c) */
+	int commands;                                      /* under way */
+	struct signal command_ended;                       /* of one, or of the connection */
 	bool runs_commands;                                /* the server is known to */
 	LIBSSH2_CHANNEL *left_channels[SSH_LEFT_CHANNELS]; /* of commands that went on too long */
 	size_t left_count;

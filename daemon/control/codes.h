@@ -29,6 +29,7 @@ struct code_text {
 	X(ssh)           \
 	X(net)           \
 	X(files)         \
+	X(remote)        \
 	X(daemon)
 
 #define CODE_DECLARE(family)                            \

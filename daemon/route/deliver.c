@@ -1,8 +1,9 @@
 /*
  * Deliver: one file to one destination, sending -> renaming -> delivered.
  *
- *	upload under the temporary name -> sizes agree, digest agrees, source unchanged
- *	-> commit `renaming` -> rename by policy -> commit `delivered`
+ *	command before -> upload under the temporary name -> sizes agree, digest agrees, source
+ *	unchanged
+ *	-> commit `renaming` -> rename by policy -> commit `delivered` -> command after (call.c)
  *
  * `exists: append` adds to a file that is there without a rename: append.h.
  *
@@ -21,6 +22,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/route/append.h"
+#include "daemon/route/command.h"
 #include "daemon/route/content.h"
 #include "daemon/route/naming.h"
 #include "daemon/route/publish.h"
@@ -43,6 +45,7 @@ struct delivery {
 	enum verification level;
 	unsigned char sha256[DIGEST_BYTES];
 	struct store_delivered outcome;
+	struct buf before; /* what the command before it had to say */
 };
 
 static bool is_code(const struct err *e, const char *code)
@@ -366,13 +369,35 @@ static int look_at_temp(struct delivery *d, struct found *out, struct err *e)
 	return 0;
 }
 
+static int run_before(struct delivery *d, struct err *e)
+{
+	const struct store_job *j = &d->task->job;
+	struct command_values v = {.path = d->final,
+	                           .name = route_basename(d->final),
+	                           .dir = d->folder,
+	                           .route = j->route,
+	                           .job = j->id,
+	                           .size = j->size,
+	                           .sha256 = j->has_sha256 ? j->sha256 : NULL};
+
+	if (!d->to->before.argv.count)
+		return 0;
+	buf_clear(&d->before);
+	(void)buf_add_text(&d->before, "before: "); /* there is room */
+	if (command_run(&d->lease, &d->to->before, &v, &d->before, e) < 0)
+		return err_wrap(e, "the command before the delivery");
+	d->outcome.note = buf_text(&d->before);
+	return 0;
+}
+
 static int send_and_publish(struct delivery *d, struct err *e)
 {
 	int r = look_early(d, e);
 
 	if (r < 0)
 		return name_is_taken(d, e);
-	if (!d->adopts)
+	r = run_before(d, e);
+	if (r == 0 && !d->adopts)
 		r = transmit(d, e);
 	if (r == 0 && !d->adopts)
 		r = verify_sent(&d->lease, d->temp, d->to->verify, &d->level, d->sha256, e);
@@ -434,13 +459,18 @@ static void finish(struct delivery *d)
 	struct store_task *t = d->task;
 	bool complete = false;
 	struct err e;
-	int r = store_delivered(d->lane->shard->store, t->delivery.id, &d->outcome, &complete, &e);
+	int r;
+
+	d->outcome.calls = d->to->after.argv.count && d->outcome.state == DELIVERY_DONE;
+	r = store_delivered(d->lane->shard->store, t->delivery.id, &d->outcome, &complete, &e);
 
 	if (r < 0) { /* it is there: the row stays `renaming`, and what is found there decides */
 		route_not_recorded(d->lane, t, &e);
 		return;
 	}
 	lane_log_success(d->lane);
+	if (d->outcome.calls)
+		lane_refill(&d->route->call[d->to - d->route->settings->to]);
 	log_info("file delivered", "route=%s job=%lld dest=%s size=%" PRIu64, t->job.route,
 	         (long long)t->job.id, d->to->id, t->job.size);
 	/* settling knows by it whether the spool file became the delivered one */
@@ -478,6 +508,7 @@ void deliver_run(struct lane *lane, struct store_task *task)
 	d->to = &route->settings->to[lane - route->deliver];
 	d->task = task;
 	d->outcome.state = DELIVERY_DONE;
+	buf_init(&d->before, STORE_NOTE_BYTES - STORE_DEST_BYTES);
 	d->outcome.settle_source = route_settles(route);
 	r = route_lease(lane, &d->lease, &e);
 	if (r == 0) {
@@ -492,5 +523,6 @@ void deliver_run(struct lane *lane, struct store_task *task)
 		finish(d);
 	else if (!was_done_already(&e))
 		route_task_failed(lane, task, &e, store_delivery_failed, task->delivery.id);
+	buf_release(&d->before);
 	free(d);
 }

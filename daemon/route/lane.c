@@ -13,6 +13,15 @@ enum {
 	LOOK_BELOW = 64, /* so few left in memory: read on before nothing is left */
 };
 
+static const struct {
+	const char *step, *failed, *given_up;
+} queue_words[] = {
+        [QUEUE_FETCH] = {"fetch", "file could not be transferred", "held"},
+        [QUEUE_DELIVER] = {"deliver", "file could not be transferred", "held"},
+        [QUEUE_CALL] = {"call", "command after a delivery failed", "given up, the file is there"},
+        [QUEUE_SETTLE] = {"settle", "file could not be transferred", "held"},
+};
+
 struct lane_task {
 	struct link link, in_bucket;
 	struct lane *lane;
@@ -84,10 +93,7 @@ static void start_waiting(struct lane *lane)
 		lane->active_count++;
 		list_append(&lane->active, &t->link);
 		(void)snprintf(name, sizeof(name), "job %lld %s %s", (long long)t->task.job.id,
-		               lane->plan.queue == QUEUE_FETCH     ? "fetch"
-		               : lane->plan.queue == QUEUE_DELIVER ? "deliver"
-		                                                   : "settle",
-		               lane->plan.route);
+		               queue_words[lane->plan.queue].step, lane->plan.route);
 		group_start(&lane->fibers, name, run_task, t);
 	}
 }
@@ -95,8 +101,7 @@ static void start_waiting(struct lane *lane)
 /* The task a settle lane is offered comes from a delivery and still names it: the job decides. */
 static bool is_same(const struct lane *lane, const struct store_task *a, const struct store_task *b)
 {
-	return a->job.id == b->job.id &&
-	       (lane->plan.queue != QUEUE_DELIVER || a->delivery.id == b->delivery.id);
+	return a->job.id == b->job.id && (!lane->plan.dest || a->delivery.id == b->delivery.id);
 }
 
 static struct link *bucket_of(struct lane *lane, const struct store_task *task)
@@ -273,6 +278,12 @@ void lane_kick(struct lane *lane)
 	group_start(&lane->fibers, "next attempts", look_fiber, lane);
 }
 
+void lane_refill(struct lane *lane)
+{
+	lane->more = true;
+	lane_kick(lane);
+}
+
 /* ---- holding, stopping --------------------------------------------------------------------- */
 
 void lane_hold(struct lane *lane, int64_t ms)
@@ -325,11 +336,12 @@ void lane_log_failure(struct lane *lane, const struct store_task *task, const st
 	lane->last_code = why->code;
 	lane->repeated = 0;
 	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
-	          "file could not be transferred",
+	          queue_words[lane->plan.queue].failed,
 	          "route=%s job=%lld file=\"%s\" dest=%s code=%s outcome=\"%s\" error=\"%s\"",
 	          lane->plan.route, (long long)task->job.id, escape_name(task->job.path, &name),
 	          lane->plan.dest ? lane->plan.dest : "-", why->code,
-	          verdict == RETRY_HOLD ? "held" : "tried again", why->message);
+	          verdict == RETRY_HOLD ? queue_words[lane->plan.queue].given_up : "tried again",
+	          why->message);
 }
 
 void lane_log_success(struct lane *lane)

@@ -31,7 +31,7 @@ typedef void lane_fn(struct lane *lane, struct store_task *task);
 struct lane_plan {
 	enum store_queue queue;
 	const char *route; /* borrowed, outlives the lane */
-	const char *dest;  /* DELIVER only, else NULL; borrowed */
+	const char *dest;  /* DELIVER and CALL, else NULL; borrowed */
 	lane_fn *run;
 	void *owner; /* for run */
 	size_t most;
@@ -42,7 +42,7 @@ struct lane {
 	struct shard *shard;
 	struct endpoint *endpoint; /* borrowed */
 	struct link waiting, active;
-	struct link finished; /* while the store is asked: tasks that ended meanwhile */
+	struct link finished;            /* while the store is asked: tasks that ended meanwhile */
 	struct link known[LANE_BUCKETS]; /* all three lists, by job */
 	size_t waiting_count, active_count;
 	bool more;             /* the store has (or may have) due tasks that are not in memory */
@@ -61,6 +61,7 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
 void lane_offer(struct lane *lane, const struct store_task *task); /* copies */
 void lane_post(struct lane *lane, const struct store_task *task);  /* from any shard */
 void lane_kick(struct lane *lane);                                 /* look into the store */
+void lane_refill(struct lane *lane); /* there is something new in it */
 void lane_hold(struct lane *lane, int64_t ms);
 void lane_pause(struct lane *lane);
 void lane_resume(struct lane *lane); /* ends a hold or a pause */

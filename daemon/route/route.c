@@ -13,6 +13,7 @@
 enum {
 	LOCAL_LANE_FIBERS = 256,
 	REMOTE_LANE_FIBERS = 256, /* bounded again by leases; some wait for commits */
+	CALL_LANE_FIBERS = 4,     /* a command that waits would keep a file from its connection */
 	LEASE_WAIT_MS = 300000,
 	STORE_PAUSE_MS = 5000,
 };
@@ -44,6 +45,7 @@ struct route *route_new(const struct config *config, const struct route_config *
 	r->settings = settings;
 	r->home = &shards[home_index(settings, shard_count)];
 	r->deliver = mem_new_array(settings->to_count, sizeof(*r->deliver));
+	r->call = mem_new_array(settings->to_count, sizeof(*r->call));
 	for (size_t i = 0; i < settings->to_count; i++) {
 		const struct endpoint_config *to = settings->to[i].endpoint;
 
@@ -62,6 +64,7 @@ void route_free(struct route *r)
 	schedule_free(r->schedule);
 	ready_release(&r->ready);
 	free(r->deliver);
+	free(r->call);
 	config_unref(r->config);
 	free(r);
 }
@@ -115,6 +118,10 @@ static int start_deliver(void *arg, struct err *e)
 	(void)e;
 	p.dest = to->id;
 	lane_init(lane, &p, lane->shard, shard_take_endpoint(lane->shard, r->config, to->endpoint));
+	p = plan(r, QUEUE_CALL, call_run, to->endpoint);
+	p.most = CALL_LANE_FIBERS;
+	p.dest = to->id;
+	lane_init(&r->call[c->index], &p, lane->shard, lane->endpoint);
 	return 0;
 }
 
@@ -125,8 +132,17 @@ static int stop_deliver(void *arg, struct err *e)
 
 	(void)e;
 	lane_stop(lane, c->deadline);
+	lane_stop(&c->route->call[c->index], c->deadline);
 	shard_give_endpoint(lane->shard, lane->endpoint);
 	return 0;
+}
+
+static void kick(struct route *r, struct lane *lane)
+{
+	if (r->is_paused)
+		lane_pause(lane);
+	else
+		lane_resume(lane);
 }
 
 static int kick_deliver(void *arg, struct err *e)
@@ -136,10 +152,9 @@ static int kick_deliver(void *arg, struct err *e)
 	struct lane *lane = &r->deliver[c->index];
 
 	(void)e;
-	if (r->is_paused)
-		lane_pause(lane);
-	else
-		lane_resume(lane);
+	kick(r, lane);
+	if (r->settings->to[c->index].after.argv.count)
+		kick(r, &r->call[c->index]);
 	return 0;
 }
 
@@ -389,8 +404,11 @@ static const struct retry_config *retry_of(const struct lane *lane)
 {
 	const struct route *r = lane->plan.owner;
 
-	return lane->plan.queue == QUEUE_DELIVER ? &r->settings->to[lane - r->deliver].retry
-	                                         : &r->settings->retry;
+	if (lane->plan.queue == QUEUE_DELIVER)
+		return &r->settings->to[lane - r->deliver].retry;
+	if (lane->plan.queue == QUEUE_CALL)
+		return &r->settings->to[lane - r->call].retry;
+	return &r->settings->retry;
 }
 
 /* Another fiber brought the task to its end, or the operator did: nothing of it is left to do. */
@@ -410,15 +428,13 @@ void route_not_recorded(struct lane *lane, const struct store_task *task, const 
 	          "route=%s job=%lld code=%s error=\"%s\"", lane->plan.route,
 	          (long long)task->job.id, e->code, e->message);
 	lane_hold(lane, STORE_PAUSE_MS);
-	lane->more = true;
-	lane_kick(lane);
+	lane_refill(lane);
 }
 
 void route_task_failed(struct lane *lane, struct store_task *task, const struct err *why,
                        route_commit_fn *commit, int64_t id)
 {
-	int attempts =
-	        lane->plan.queue == QUEUE_DELIVER ? task->delivery.attempts : task->job.attempts;
+	int attempts = lane->plan.dest ? task->delivery.attempts : task->job.attempts;
 	struct retry_decision d = retry_next(retry_of(lane), why, attempts + 1, clock_wall_ms(),
 	                                     shard_roll(lane->shard));
 	struct store_failure f = {why, d.verdict == RETRY_AT ? d.at_ms : 0};
@@ -432,6 +448,5 @@ void route_task_failed(struct lane *lane, struct store_task *task, const struct 
 	}
 	if (why->kind != ERR_CANCELED) /* who gave the connection up has told why */
 		lane_log_failure(lane, task, why, d.verdict);
-	lane->more = true;
-	lane_kick(lane);
+	lane_refill(lane);
 }

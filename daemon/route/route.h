@@ -2,6 +2,8 @@
  * A running route: one poll fiber and its lanes.
  *
  *	poll ──claim──> [fetch] ──stored──> [deliver 0..n-1] ──all delivered──> [settle]
+ *	                                          │
+ *	                                          └──delivered──> [call 0..n-1]
  *
  * Every arrow is a commit in the store first and a message second; whatever a crash swallows is
  * found again by the lane that should have got the message (lane.h). The poll, fetch and settle
@@ -48,6 +50,7 @@ struct route {
 	struct schedule *schedule;
 	struct lane fetch, settle;
 	struct lane *deliver; /* settings->to_count */
+	struct lane *call;    /* the same; idle where no command follows a delivery */
 
 	/* of the poll fiber, home thread only */
 	struct group fibers;
@@ -110,5 +113,5 @@ int route_wait_lease(struct endpoint *p, struct lease *out, struct err *e);
 /* Lease of the lane's endpoint; a failure holds the lane until the next attempt is due. */
 int route_lease(struct lane *lane, struct lease *out, struct err *e);
 
-lane_fn fetch_run, deliver_run, settle_run;
+lane_fn fetch_run, deliver_run, call_run, settle_run;
 void poll_run(void *route);

@@ -201,6 +201,14 @@ static int note_ending(struct store *s, const struct delivery_row *d,
 	return note_delivery(s, d, note, e);
 }
 
+static int add_call(struct store *s, int64_t delivery, struct err *e)
+{
+	sqlite3_stmt *q = sql_begin(s, SQL_CALL_ADD);
+
+	sql_int(q, 1, delivery);
+	return sql_run(s, q, e);
+}
+
 static int run_delivered(struct store *s, void *arg, struct err *e)
 {
 	struct delivered *a = arg;
@@ -213,6 +221,8 @@ static int run_delivered(struct store *s, void *arg, struct err *e)
 		r = learn_digest(s, d.job, a->how->sha256, e);
 	if (r == 0)
 		r = note_ending(s, &d, a->how, e);
+	if (r == 0 && a->how->calls)
+		r = add_call(s, a->delivery, e);
 	return r < 0 ? r : settle_up(s, d.job, &a->outcome, e);
 }
 

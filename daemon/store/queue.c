@@ -12,17 +12,31 @@ struct due {
 	int64_t next_at_ms;
 };
 
-static const char *first_key(const struct due *a)
+static const struct {
+	enum sql due, next;
+	int state; /* enum job_state; -1: asked for by destination */
+} queues[] = {
+        [QUEUE_FETCH] = {SQL_DUE_JOBS, SQL_NEXT_JOB, JOB_CLAIMED},
+        [QUEUE_DELIVER] = {SQL_DUE_DELIVERIES, SQL_NEXT_DELIVERY, -1},
+        [QUEUE_CALL] = {SQL_DUE_CALLS, SQL_NEXT_CALL, -1},
+        [QUEUE_SETTLE] = {SQL_DUE_JOBS, SQL_NEXT_JOB, JOB_DELIVERED},
+};
+
+static bool has_dest(enum store_queue q)
 {
-	if (a->queue == QUEUE_DELIVER)
-		return a->dest;
-	return job_state_name(a->queue == QUEUE_FETCH ? JOB_CLAIMED : JOB_DELIVERED);
+	return queues[q].state < 0;
 }
 
-static sqlite3_stmt *bind_due(struct store *s, const struct due *a, enum sql jobs,
-                              enum sql deliveries)
+static const char *first_key(const struct due *a)
 {
-	sqlite3_stmt *q = sql_begin(s, a->queue == QUEUE_DELIVER ? deliveries : jobs);
+	if (has_dest(a->queue))
+		return a->dest;
+	return job_state_name((enum job_state)queues[a->queue].state);
+}
+
+static sqlite3_stmt *bind_due(struct store *s, const struct due *a, enum sql which)
+{
+	sqlite3_stmt *q = sql_begin(s, which);
 
 	sql_text(q, 1, first_key(a));
 	sql_text(q, 2, a->route);
@@ -35,7 +49,7 @@ static int read_task(struct store *s, sqlite3_stmt *q, const struct due *a, stru
 	struct store_task *t = &a->out[a->count];
 	int r = job_read(s, q, &t->job, e);
 
-	if (a->queue == QUEUE_DELIVER)
+	if (has_dest(a->queue))
 		return r < 0 ? r : delivery_read(s, q, JOB_COLUMN_COUNT, &t->delivery, e);
 	memset(&t->delivery, 0, sizeof(t->delivery));
 	return r;
@@ -43,7 +57,7 @@ static int read_task(struct store *s, sqlite3_stmt *q, const struct due *a, stru
 
 static int read_due(struct store *s, struct due *a, struct err *e)
 {
-	sqlite3_stmt *q = bind_due(s, a, SQL_DUE_JOBS, SQL_DUE_DELIVERIES);
+	sqlite3_stmt *q = bind_due(s, a, queues[a->queue].due);
 	int r;
 
 	sql_int(q, 4, (int64_t)a->room);
@@ -66,7 +80,7 @@ static int run_due(struct store *s, void *arg, struct err *e)
 
 	if (r < 0)
 		return r;
-	q = bind_due(s, a, SQL_NEXT_JOB, SQL_NEXT_DELIVERY);
+	q = bind_due(s, a, queues[a->queue].next);
 	r = sql_row(s, q, e);
 	if (r < 0)
 		return r;
@@ -82,7 +96,7 @@ int store_due(struct store *s, enum store_queue q, const char *route, const char
 	struct due a = {q, route, dest, now_ms, out, room, 0, 0};
 	int r;
 
-	if (q == QUEUE_DELIVER && !dest)
+	if (has_dest(q) && !dest)
 		return err_set(e, ERR_BUG, "STORE-ARGUMENT", 0,
 		               "deliveries of route %s were asked for without a destination",
 		               route);
@@ -141,7 +155,9 @@ static int run_wake(struct store *s, void *arg, struct err *e)
 	const char *const *route = arg;
 	int r = wake_table(s, SQL_WAKE_JOBS, *route, e);
 
-	return r < 0 ? r : wake_table(s, SQL_WAKE_DELIVERIES, *route, e);
+	if (r == 0)
+		r = wake_table(s, SQL_WAKE_DELIVERIES, *route, e);
+	return r < 0 ? r : wake_table(s, SQL_WAKE_CALLS, *route, e);
 }
 
 int store_wake(struct store *s, const char *route, struct err *e)

@@ -15,6 +15,11 @@
 	"delivery.code, delivery.text, delivery.append_at"
 /* "sub/" of "sub/name" */
 #define FOLDER_OF(path) "rtrim(" path ", replace(" path ", '/', ''))"
+/* A call's attempts stand in place of its delivery's. */
+#define CALL_COLUMNS                                                                      \
+	"delivery.id, delivery.job, delivery.dest, delivery.final_name, delivery.state, " \
+	"call.attempts, call.next_at, delivery.verification, delivery.inferred, "         \
+	"delivery.code, delivery.text, delivery.append_at"
 #define INFO_COLUMNS                                                                \
 	JOB_COLUMNS ", job.created_ms, job.updated_ms, job.code, job.text, "        \
 	            "(SELECT count(*) FROM delivery WHERE delivery.job = job.id), " \
@@ -106,6 +111,15 @@ const char *const sql_texts[SQL_COUNT] = {
                               "attempts = attempts + 1, next_at = ?4, code = ?5, text = ?6, "
                               "updated_ms = ?7 WHERE id = ?1",
 
+        /* ---- commands after a delivery ---- */
+        [SQL_CALL_ADD] = "INSERT INTO call (delivery, route, dest) SELECT id, route, dest "
+                         "FROM delivery WHERE id = ?1 ON CONFLICT DO NOTHING",
+        [SQL_CALL_JOB] = "SELECT delivery.job, delivery.dest FROM call CROSS JOIN delivery "
+                         "ON delivery.id = call.delivery WHERE call.delivery = ?1",
+        [SQL_CALL_WAIT] = "UPDATE call SET attempts = attempts + 1, next_at = ?2 "
+                          "WHERE delivery = ?1",
+        [SQL_CALL_END] = "DELETE FROM call WHERE delivery = ?1",
+
         /* ---- queue ---- */
         [SQL_DUE_JOBS] = "SELECT " JOB_COLUMNS " FROM job INDEXED BY job_open WHERE " JOB_IS_OPEN
                          " AND state = ?1 AND route = ?2 AND next_at <= ?3 "
@@ -116,11 +130,19 @@ const char *const sql_texts[SQL_COUNT] = {
                                " AND delivery.dest = ?1 AND delivery.route = ?2 "
                                "AND delivery.next_at <= ?3 "
                                "ORDER BY delivery.next_at, delivery.id LIMIT ?4",
+        [SQL_DUE_CALLS] = "SELECT " JOB_COLUMNS ", " CALL_COLUMNS
+                          " FROM call INDEXED BY call_due CROSS JOIN delivery "
+                          "ON delivery.id = call.delivery CROSS JOIN job "
+                          "ON job.id = delivery.job WHERE call.dest = ?1 AND call.route = ?2 "
+                          "AND call.next_at <= ?3 "
+                          "ORDER BY call.next_at, call.delivery LIMIT ?4",
         [SQL_NEXT_JOB] = "SELECT min(next_at) FROM job INDEXED BY job_open WHERE " JOB_IS_OPEN
                          " AND state = ?1 AND route = ?2 AND next_at > ?3",
         [SQL_NEXT_DELIVERY] =
                 "SELECT min(next_at) FROM delivery INDEXED BY delivery_due "
                 "WHERE " DELIVERY_IS_OPEN " AND dest = ?1 AND route = ?2 AND next_at > ?3",
+        [SQL_NEXT_CALL] = "SELECT min(next_at) FROM call INDEXED BY call_due "
+                          "WHERE dest = ?1 AND route = ?2 AND next_at > ?3",
         [SQL_OPEN_DESTINATIONS] = "SELECT DISTINCT dest FROM delivery INDEXED BY delivery_due "
                                   "WHERE " DELIVERY_IS_OPEN " AND route = ?1 LIMIT ?2",
         [SQL_WAKE_JOBS] =
@@ -128,6 +150,8 @@ const char *const sql_texts[SQL_COUNT] = {
                 " AND (state = 'claimed' OR state = 'delivered') AND route = ?1 AND next_at > 0",
         [SQL_WAKE_DELIVERIES] = "UPDATE delivery INDEXED BY delivery_due SET next_at = 0 "
                                 "WHERE " DELIVERY_IS_OPEN " AND route = ?1 AND next_at > 0",
+        [SQL_WAKE_CALLS] = "UPDATE call INDEXED BY call_due SET next_at = 0 "
+                           "WHERE route = ?1 AND next_at > 0",
 
         /* ---- operator ---- */
         [SQL_OPERATOR_JOB] = "UPDATE job SET state = ?2, resume = ?3, attempts = 0, next_at = 0, "

@@ -94,7 +94,7 @@ int store_quarantine(struct store *s, const char *route, const struct store_file
 
 /* ---- steps of a job ------------------------------------------------------------------------ */
 
-enum { STORE_CODE_BYTES = 48, STORE_TEXT_BYTES = 768 };
+enum { STORE_CODE_BYTES = 48, STORE_TEXT_BYTES = 768, STORE_NOTE_BYTES = 3072 };
 
 struct store_failure {
 	const struct err *why;
@@ -139,9 +139,16 @@ struct store_delivered {
 	const char *note;            /* NULL or a sentence for the record */
 	int verification;            /* reached without renaming; else 0 */
 	const unsigned char *sha256; /* NULL: as known */
+	bool calls; /* a command is to be run there from now on: QUEUE_CALL has it */
 };
 int store_delivered(struct store *s, int64_t delivery, const struct store_delivered *how,
                     bool *job_complete, struct err *e);
+/* The command after a delivery ended well; `note` is what came of it. It takes no part in the states
+ * of job and delivery: these are facts. */
+int store_called(struct store *s, int64_t delivery, const char *note, struct err *e);
+/* To be run again at next_at, or given up: then it is only a note in the job's record. */
+int store_call_failed(struct store *s, int64_t delivery, const struct store_failure *f,
+                      struct err *e);
 /* Waits until next_at, or held; attempts + 1. From `sending`: back to sending. From `renaming`: a
  * failure that leaves open whether the rename happened (every kind but POLICY, INTEGRITY, LOCAL:
  * a lost reply, a directory that cannot be read, a login that is refused) stays `renaming`, so that
@@ -193,7 +200,7 @@ struct store_task {
 	struct store_delivery delivery; /* id 0 for fetch and settle */
 };
 
-enum store_queue { QUEUE_FETCH, QUEUE_DELIVER, QUEUE_SETTLE };
+enum store_queue { QUEUE_FETCH, QUEUE_DELIVER, QUEUE_CALL, QUEUE_SETTLE };
 
 /* Open tasks of a queue with next_at <= now, oldest first, at most `room`; dest only for DELIVER.
  * *next_at_ms: when the earliest not yet due one becomes due, 0 = none. `out` is the caller's. */
@@ -226,7 +233,7 @@ struct store_job_info {
 struct store_event {
 	int64_t at_ms;
 	char step[24]; /* "claimed", "stored", "retry", "held", … */
-	char code[STORE_CODE_BYTES], text[STORE_TEXT_BYTES];
+	char code[STORE_CODE_BYTES], text[STORE_NOTE_BYTES];
 };
 
 int store_jobs(struct store *s, const struct store_filter *f, struct store_job_info *out,

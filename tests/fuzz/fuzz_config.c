@@ -4,13 +4,14 @@
  * second time. The disk is not touched.
  */
 #include "config/load.h"
+#include "daemon/route/command.h"
 #include "daemon/route/naming.h"
 #include "daemon/route/schedule.h"
 #include "tests/fuzz/oracle.h"
 
 /* The judge of time zones would read files. */
-static const struct config_judges judges = {.cron = schedule_judge_cron,
-                                            .name_template = naming_judge};
+static const struct config_judges judges = {
+        .cron = schedule_judge_cron, .name_template = naming_judge, .command_word = command_judge};
 
 static void check_whole(const struct config *c)
 {

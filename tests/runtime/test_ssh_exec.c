@@ -353,6 +353,48 @@ static void test_exec__gives_its_channels_back(void **state)
 	rig_run(gives_channels_back);
 }
 
+struct crowd {
+	struct attempt *a;
+	int done;
+};
+
+static void run_one(void *arg)
+{
+	static const char *const words[] = {"sh", "-c", "sleep 0.2; echo x"};
+	const struct command c = {.words = words, .count = 3, .timeout_ms = 20000};
+	struct crowd *crowd = arg;
+	struct command_result result;
+	struct err e;
+
+	command_result_init(&result);
+	check(sftp->execute(crowd->a->connection, &c, &result, &e) == 0);
+	check(is_text(&result.out, "x\n"));
+	command_result_release(&result);
+	crowd->done++;
+}
+
+/* MaxSessions is 10: the others wait for their turn instead of being refused. */
+static void takes_turns(struct worker *w)
+{
+	struct attempt a;
+	struct crowd crowd = {.a = &a};
+	struct group g;
+
+	connect_to(&a, "sshd");
+	group_init(&g, w);
+	for (int i = 0; i < 24; i++)
+		group_start(&g, "a command", run_one, &crowd);
+	group_wait(&g, "all commands");
+	check(crowd.done == 24);
+	leave(&a);
+}
+
+static void test_exec__commands_take_turns(void **state)
+{
+	(void)state;
+	rig_run(takes_turns);
+}
+
 static void gives_up_in_the_end(struct worker *w)
 {
 	struct attempt a;
@@ -409,6 +451,7 @@ int main(void)
 	        cmocka_unit_test(test_exec__sees_a_server_that_runs_nothing),
 	        cmocka_unit_test(test_exec__tells_that_sessions_are_used_up),
 	        cmocka_unit_test(test_exec__gives_its_channels_back),
+	        cmocka_unit_test(test_exec__commands_take_turns),
 	        cmocka_unit_test(test_exec__gives_up_a_connection_full_of_late_commands),
 	        cmocka_unit_test(test_exec__has_a_longest_line),
 	};

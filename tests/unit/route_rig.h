@@ -23,6 +23,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "adapters/command.h"
 #include "adapters/names.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
@@ -84,6 +85,11 @@ static struct world {
 	const char *dir; /* of the ferryd that lives */
 	struct fake_file crashed[FILES_MAX];
 	bool has_crashed;
+
+	/* commands: how many ended well, for which file (by its last digit), how many shall fail */
+	int befores, afters, early_afters, puts;
+	bool ran_before[10], ran_after[10];
+	int fail_befores, fail_afters;
 } world;
 
 static struct fake_file *find(const char *path)
@@ -358,6 +364,7 @@ static int fake_put(struct connection *c, const char *path, const struct put_opt
 	struct fake_file *f;
 	int64_t got;
 
+	world.puts += r == 0;
 	if (r < 0)
 		return r;
 	got = o->source.read(o->source.arg, content, sizeof(content), e);
@@ -442,6 +449,35 @@ static int fake_mkdir(struct connection *c, const char *path, struct err *e)
 	return begin_at(c, e);
 }
 
+static int refuse_command(int *left, struct err *e)
+{
+	if (*left == 0)
+		return 0;
+	*left -= 1;
+	return err_set(e, ERR_OBJECT, "EXEC-FAILED", 1, "the partner says no");
+}
+
+/* [before|after, path …] */
+static int fake_execute(struct connection *c, const struct command *command,
+                        struct command_result *result, struct err *e)
+{
+	int r = begin_at(c, e), n = world.operations;
+	bool is_before = strcmp(command->words[0], "before") == 0;
+	const char *path = command->words[1];
+	int file = path[strlen(path) - 1] - '0';
+
+	if (r == 0)
+		r = refuse_command(is_before ? &world.fail_befores : &world.fail_afters, e);
+	if (r < 0)
+		return r;
+	check(file >= 0 && file < 10);
+	*(is_before ? &world.befores : &world.afters) += 1;
+	(is_before ? world.ran_before : world.ran_after)[file] = true;
+	world.early_afters += !is_before && !find(path);
+	command_output_add(&result->out, "well\n", 5);
+	return end(n, e);
+}
+
 static const struct adapter fake = {
         .protocol = "fake",
         .connect = fake_connect,
@@ -458,6 +494,7 @@ static const struct adapter fake = {
         .rename = fake_rename,
         .remove = fake_remove,
         .mkdir = fake_mkdir,
+        .execute = fake_execute,
 };
 
 /* These two replace adapters/registry.c in this program. */
@@ -517,6 +554,7 @@ struct ferryd {
 	struct shard shard;
 	struct worker *main;
 	int64_t done, held;
+	void (*look)(struct ferryd *d); /* into the open store, before a life ends */
 };
 
 /* Writes `text` with its three words replaced. */
@@ -584,6 +622,20 @@ static void teardown(struct ferryd *d)
 	assert_int_equal(nftw(d->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
 }
 
+/* Commands that are still to be run. */
+static bool calls_left(struct ferryd *d)
+{
+	struct store_task *tasks = mem_new_of(struct store_task);
+	size_t n = 0;
+	int64_t next;
+	struct err e;
+
+	check(store_due(d->store, QUEUE_CALL, "r", "there:in", INT64_MAX, tasks, 1, &n, &next,
+	                &e) == 0);
+	free(tasks);
+	return n > 0;
+}
+
 static bool is_finished(struct ferryd *d)
 {
 	int64_t counts[JOB_STATE_COUNT];
@@ -593,7 +645,7 @@ static bool is_finished(struct ferryd *d)
 	d->done = counts[JOB_DONE];
 	d->held = counts[JOB_HELD];
 	check(d->held == 0 || d->plan->may_hold);
-	return d->done + d->held >= FILES &&
+	return d->done + d->held >= FILES && !calls_left(d) &&
 	       counts[JOB_CLAIMED] + counts[JOB_STORED] + counts[JOB_DELIVERED] == 0;
 }
 
@@ -630,6 +682,8 @@ static void live(void *arg)
 			d->plan->meanwhile(r);
 		(void)signal_wait(&world.stopped, "the end of the world", deadline_in(2), &e);
 	}
+	if (d->look)
+		d->look(d);
 	route_stop(r, deadline_in(0));
 	route_free(r);
 	worker_stop(d->main);

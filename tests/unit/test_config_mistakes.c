@@ -23,7 +23,7 @@ static const char *judge(const char *text)
 }
 
 static const struct config_judges judges = {
-        .cron = judge, .time_zone = judge, .name_template = judge};
+        .cron = judge, .time_zone = judge, .name_template = judge, .command_word = judge};
 
 static void check_told(const struct mistake *m)
 {
@@ -134,6 +134,41 @@ static void test_config__tells_keys_it_does_not_know(void **state)
 {
 	(void)state;
 	CHECK_ALL(keys);
+}
+
+/* ---- commands ------------------------------------------------------------------------------ */
+
+#define COMMANDS(text)                                                                        \
+	ACME "routes:\n  out:\n    from: {path: /src}\n    to: [{endpoint: acme, path: in,\n" \
+	     "      commands: " text "}]\n"
+#define COMMANDS_AT "routes.out.to[0].commands"
+
+static const struct mistake commands[] = {
+        {COMMANDS("{before: {run: []}}"),
+         "ferryd.yaml:11:32: " COMMANDS_AT ".before.run: wants a program and its arguments"},
+        {COMMANDS("{after: {env: [A=b]}}"),
+         "ferryd.yaml:11:25: " COMMANDS_AT
+         ".after: the key \"run\" is missing: The program and its arguments as a list; no shell "
+         "splits or expands them. `{path}`, `{name}`, `{dir}` are the file's at the server, "
+         "`{route}`, `{job}`, `{size}`, `{sha256}` tell more; `{{` and `}}` are braces."},
+        {COMMANDS("{after: {run: [a], env: [1A=b, B]}}"),
+         "ferryd.yaml:11:42: " COMMANDS_AT
+         ".after.env[0]: wants NAME=value, the name of letters, digits and \"_\"\n"
+         "ferryd.yaml:11:48: " COMMANDS_AT
+         ".after.env[1]: wants NAME=value, the name of letters, digits and \"_\""},
+        {COMMANDS("{after: {run: [a], timeout: 25h}}"),
+         "ferryd.yaml:11:45: " COMMANDS_AT
+         ".after.timeout: must be between 100ms and 1d, found 25h"},
+        {ACME "routes:\n  out:\n    from: {endpoint: acme, path: /x}\n    to: [{path: /in, "
+              "commands: {after: {run: [a]}}}]\n",
+         "ferryd.yaml:10:22: " COMMANDS_AT
+         ": runs commands at a partner's server: this directory is of this machine"},
+};
+
+static void test_config__tells_what_is_wrong_with_commands(void **state)
+{
+	(void)state;
+	CHECK_ALL(commands);
 }
 
 /* ---- values of the wrong kind or out of range ---------------------------------------------- */
@@ -602,6 +637,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_config__refuses_what_yaml_allows_and_ferryd_does_not),
 	        cmocka_unit_test(test_config__tells_keys_it_does_not_know),
+	        cmocka_unit_test(test_config__tells_what_is_wrong_with_commands),
 	        cmocka_unit_test(test_config__tells_values_of_the_wrong_kind_or_range),
 	        cmocka_unit_test(test_config__tells_mistakes_in_endpoints),
 	        cmocka_unit_test(test_config__tells_mistakes_in_authentication_without_the_secret),

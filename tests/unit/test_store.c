@@ -471,6 +471,72 @@ static void test_due__gives_a_delivery_with_its_job(void **state)
 	              ERR_BUG, "STORE-ARGUMENT");
 }
 
+/* ---- commands after a delivery ------------------------------------------------------------- */
+
+static int64_t delivered_with_call(struct scene *t, const char *path, int64_t *job)
+{
+	struct store_delivered how = {.state = DELIVERY_DONE, .calls = true};
+	int64_t id = one_delivery(t, path, job);
+	bool complete;
+
+	renaming(t, id);
+	check_ok(store_delivered(t->store, id, &how, &complete, &last));
+	assert_true(complete); /* the job does not wait for it */
+	check_state(t, *job, JOB_DONE);
+	return id;
+}
+
+static void test_call__waits_until_it_has_ended(void **state)
+{
+	struct scene *t = *state;
+	struct store_failure retry = failure(5000);
+	int64_t job, id = delivered_with_call(t, "a", &job), next;
+
+	assert_int_equal(due(t, QUEUE_CALL, 0, NULL), 1);
+	reopen(t);
+	assert_int_equal(due(t, QUEUE_CALL, 0, NULL), 1);
+	check_ok(store_call_failed(t->store, id, &retry, &last));
+	assert_int_equal(due(t, QUEUE_CALL, 4999, &next), 0);
+	assert_int_equal(next, 5000);
+	check_ok(store_wake(t->store, "r", &last));
+	assert_int_equal(due(t, QUEUE_CALL, 0, NULL), 1);
+	check_ok(store_called(t->store, id, "status 0", &last));
+	assert_int_equal(due(t, QUEUE_CALL, INT64_MAX, NULL), 0);
+	check_refused(store_called(t->store, id, "status 0", &last), ERR_BUG, "STORE-STEP");
+	check_state(t, job, JOB_DONE);
+}
+
+static void test_call__is_given_up_once(void **state)
+{
+	struct scene *t = *state;
+	struct store_failure end = failure(0);
+	int64_t job, id = delivered_with_call(t, "a", &job);
+
+	check_ok(store_call_failed(t->store, id, &end, &last));
+	assert_int_equal(due(t, QUEUE_CALL, INT64_MAX, NULL), 0);
+	check_refused(store_call_failed(t->store, id, &end, &last), ERR_BUG, "STORE-STEP");
+	check_state(t, job, JOB_DONE);
+}
+
+static void test_call__counts_its_own_attempts(void **state)
+{
+	struct scene *t = *state;
+	struct store_failure retry = failure(1);
+	static struct store_task task;
+	int64_t job, id = delivered_with_call(t, "a", &job), next;
+	size_t n;
+
+	check_ok(store_call_failed(t->store, id, &retry, &last));
+	check_ok(store_call_failed(t->store, id, &retry, &last));
+	check_ok(store_due(t->store, QUEUE_CALL, "r", "local:/srv/x", INT64_MAX, &task, 1, &n,
+	                   &next, &last));
+	assert_int_equal(n, 1);
+	assert_int_equal(task.delivery.attempts, 2);
+	assert_int_equal(task.delivery.id, id);
+	assert_string_equal(task.delivery.final_name, "a.xml");
+	assert_int_equal(task.job.id, job);
+}
+
 static void test_wake__makes_waiting_work_due(void **state)
 {
 	struct scene *t = *state;
@@ -538,6 +604,9 @@ int main(void)
 	        TEST(test_delivery_failed__remembers_that_it_must_look_first),
 	        TEST(test_due__gives_the_oldest_first_within_the_room),
 	        TEST(test_due__gives_a_delivery_with_its_job),
+	        TEST(test_call__waits_until_it_has_ended),
+	        TEST(test_call__is_given_up_once),
+	        TEST(test_call__counts_its_own_attempts),
 	        TEST(test_wake__makes_waiting_work_due),
 	        TEST(test_needs_spool__until_the_job_is_final),
 	};

@@ -1,0 +1,96 @@
+/*
+ * Commands that are to be run after a delivery: a row each, until one has ended well or is given
+ * up. Whoever comes late finds no row and is told so.
+ */
+#include "daemon/base/mem.h"
+#include "daemon/store/rows.h"
+
+struct called {
+	int64_t delivery;
+	const char *note;              /* of a good end */
+	const struct store_failure *f; /* or of a bad one */
+	int64_t job;
+	char dest[STORE_DEST_BYTES];
+};
+
+static int load(struct store *s, struct called *a, struct err *e)
+{
+	sqlite3_stmt *q = sql_begin(s, SQL_CALL_JOB);
+	int r;
+
+	sql_int(q, 1, a->delivery);
+	r = sql_row(s, q, e);
+	if (r == 0)
+		return err_set(e, ERR_BUG, "STORE-STEP", 0,
+		               "no command is to be run for delivery %lld", (long long)a->delivery);
+	if (r < 0)
+		return r;
+	a->job = sqlite3_column_int64(q, 0);
+	sql_copy(q, 1, a->dest, sizeof(a->dest));
+	sql_end(q);
+	return 0;
+}
+
+static int note(struct store *s, const struct called *a, struct event_note n, struct err *e)
+{
+	_cleanup_free_ char *text = mem_printf("%s: %s", a->dest, n.text);
+
+	n.text = text;
+	return event_add(s, a->job, n, e);
+}
+
+static int end_call(struct store *s, int64_t delivery, struct err *e)
+{
+	sqlite3_stmt *q = sql_begin(s, SQL_CALL_END);
+
+	sql_int(q, 1, delivery);
+	return sql_run(s, q, e);
+}
+
+static int wait_call(struct store *s, const struct called *a, struct err *e)
+{
+	sqlite3_stmt *q = sql_begin(s, SQL_CALL_WAIT);
+
+	sql_int(q, 1, a->delivery);
+	sql_int(q, 2, a->f->next_at_ms);
+	return sql_run(s, q, e);
+}
+
+static int run_called(struct store *s, void *arg, struct err *e)
+{
+	struct called *a = arg;
+	int r = load(s, a, e);
+
+	if (r == 0)
+		r = end_call(s, a->delivery, e);
+	return r < 0 ? r : note(s, a, (struct event_note){"command", "", a->note}, e);
+}
+
+int store_called(struct store *s, int64_t delivery, const char *text, struct err *e)
+{
+	struct called a = {.delivery = delivery, .note = text};
+
+	return store_ask(s, REQUEST_WRITE, run_called, &a, e);
+}
+
+/* "retry" is the step of which only the last hundred are kept. */
+static int run_call_failed(struct store *s, void *arg, struct err *e)
+{
+	struct called *a = arg;
+	bool again = a->f->next_at_ms > 0;
+	const struct err *why = a->f->why;
+	struct event_note n = {again ? "retry" : "command failed", why->code, why->message};
+	int r = load(s, a, e);
+
+	if (r == 0)
+		r = again ? wait_call(s, a, e) : end_call(s, a->delivery, e);
+	return r < 0 ? r : note(s, a, n, e);
+}
+
+int store_call_failed(struct store *s, int64_t delivery, const struct store_failure *f,
+                      struct err *e)
+{
+	struct called a = {.delivery = delivery, .f = f};
+
+	return store_ask(s, REQUEST_WRITE, run_call_failed, &a, e);
+}
