@@ -161,6 +161,8 @@ struct adapter {
 	const struct capabilities *(*capabilities)(const struct connection *c);
 
 	int (*ping)(struct connection *c, struct err *e);
+	/* What only this protocol can find out about the server, by trace_fact(); NULL: nothing. */
+	int (*examine)(struct connection *c, struct trace *trace, struct err *e);
 	/* Streams the entries of one directory (not recursive). 0 only if the listing is complete.
 	 */
 	int (*list)(struct connection *c, const char *path, const struct list_limits *limits,

@@ -486,6 +486,12 @@ void endpoint_free(struct endpoint *p)
 	free(p);
 }
 
+void endpoint_login_refused(struct endpoint *p, const struct err *e)
+{
+	breaker_failed(&p->breaker, clock_mono_ms(), e);
+	endpoint_pump(p);
+}
+
 void endpoint_reset(struct endpoint *p)
 {
 	breaker_reset(&p->breaker);

@@ -73,6 +73,8 @@ int endpoint_lease(struct endpoint *p, struct lease *out, struct deadline d, str
 /* `result` 0 or the operation's negative kind, e its error (may be NULL when 0). Never waits. */
 void lease_release(struct lease *l, int result, const struct err *e);
 
+/* A login that was tried beside the pool (`ferryctl test`) and refused counts as one of its own. */
+void endpoint_login_refused(struct endpoint *p, const struct err *e);
 /* Forget breaker, stop and what the server allowed. */
 void endpoint_reset(struct endpoint *p);
 

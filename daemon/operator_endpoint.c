@@ -205,9 +205,64 @@ static int trust(void *arg, const char *endpoint, const char *fingerprint,
 	return r;
 }
 
+/* ---- test ---------------------------------------------------------------------------------- */
+
+struct test_question {
+	struct shard *shard;
+	const struct config *config;
+	const struct endpoint_config *endpoint;
+	const struct examine_options *options;
+	struct examination *out;
+	bool stops;
+};
+
+static void stop_if_meant(struct endpoint *p, void *arg)
+{
+	struct test_question *q = arg;
+
+	if (strcmp(endpoint_settings(p)->name, q->endpoint->name) != 0)
+		return;
+	endpoint_login_refused(p, &q->out->failure);
+	q->stops = true;
+}
+
+/* Whatever fails is in *out. */
+static int test_there(void *arg, struct err *e)
+{
+	struct test_question *q = arg;
+
+	(void)e;
+	(void)examine(q->config, q->endpoint, q->options, q->out);
+	if (q->out->failure.kind == ERR_AUTH)
+		shard_each_endpoint(q->shard, stop_if_meant, q);
+	return 0;
+}
+
+static int test(void *arg, const char *endpoint, const struct examine_options *options,
+                struct examination *out, bool *stops, struct err *e)
+{
+	struct engine *g = arg;
+	const struct config *c = config_ref(g->config); /* a reload may come between */
+	struct test_question q = {
+	        .config = c,
+	        .endpoint = config_endpoint(c, endpoint),
+	        .options = options,
+	        .out = out,
+	        .shard = &g->shards[shard_of_name(endpoint, g->shard_count)],
+	};
+	int r = q.endpoint ? 0 : no_endpoint(g, endpoint, e);
+
+	if (r == 0)
+		r = worker_call(q.shard->worker, "test", test_there, &q, e);
+	*stops = q.stops;
+	config_unref(c);
+	return r;
+}
+
 void engine_operator_endpoints(struct control_engine *table)
 {
 	table->trace = trace;
 	table->traces = traces;
+	table->test = test;
 	table->trust = trust;
 }

@@ -15,7 +15,7 @@ _ferryctl_endpoints()
 _ferryctl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb="" words="" i
-	local verbs="status routes jobs show ps poll pause resume retry reload trace trust explain"
+	local verbs="status routes jobs show ps poll pause resume retry reload trace trust explain test"
 	local states="claimed stored delivered done held skipped quarantined canceled"
 	local IFS=$' \t\n'
 
@@ -33,7 +33,7 @@ _ferryctl()
 		mapfile -t COMPREPLY < <(compgen -W "$(_ferryctl_routes)" -- "$word")
 		return
 		;;
-	--limit | --before | --for)
+	--limit | --before | --for | --path)
 		return
 		;;
 	esac
@@ -49,13 +49,14 @@ _ferryctl()
 	done
 	case $verb:$word in
 	jobs:-*) words="--route --state --limit --before --json --socket --help" ;;
+	test:-*) words="--path --write --json --socket --help" ;;
 	trace:-*) words="--for --file --json --socket --help" ;;
 	retry:-*) words="--all --route --json --socket --help" ;;
 	:-*) words="--json --socket --help --version" ;;
 	*:-*) words="--json --socket --help" ;;
 	:*) words=$verbs ;;
 	poll:* | pause:* | resume:*) words=$(_ferryctl_routes) ;;
-	trace:* | trust:*) words=$(_ferryctl_endpoints) ;;
+	trace:* | trust:* | test:*) words=$(_ferryctl_endpoints) ;;
 	explain:*) words=$(ferryctl explain 2>/dev/null | cut -d' ' -f1) ;;
 	*) words="" ;;
 	esac

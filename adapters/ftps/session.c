@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "adapters/ftps/errors.h"
+#include "adapters/ftps/passport.h"
+#include "adapters/trace_step.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
 
@@ -340,9 +342,13 @@ static int log_in(struct ftp_session *s, struct err *e)
 {
 	static const char *const ask[] = {"*FEAT", "*SYST"};
 	struct ftp_reply syst;
+	int r;
 
-	if (ftp_session_commands(s, "log in", NULL, ask, 1, e) < 0)
-		return e->kind;
+	trace_step(s->trace, TRACE_STEP_TCP);
+	r = ftp_session_commands(s, "log in", NULL, ask, 1, e);
+	passport_way(s, r);
+	if (r < 0)
+		return r;
 	take_features(s);
 	take_entry(s);
 	if (ftp_session_commands(s, "log in", NULL, ask + 1, 1, e) < 0)
@@ -350,6 +356,7 @@ static int log_in(struct ftp_session *s, struct err *e)
 	syst = ftp_session_reply(s, "SYST");
 	s->features.is_unix =
 	        syst.code == 215 && syst.n > 16 && strncmp(syst.lines + 4, "UNIX Type: L", 12) == 0;
+	passport_facts(s);
 	return 0;
 }
 
@@ -398,8 +405,10 @@ static int establish(struct ftp_session *s, struct err *e)
 	wrong = ftp_session_judge(p, &key);
 	if (wrong)
 		return err_set(e, ERR_CONFIG, "FTPS-ACTIVE", 0, "%s", wrong);
+	trace_step(s->trace, TRACE_STEP_SECRETS);
 	if (work_run(prepare, s, "reading secrets and certificates", e) < 0)
 		return e->kind;
+	trace_step(s->trace, TRACE_STEP_DNS);
 	if (resolve(s, e) < 0 || curl_loop_new(&settings, &s->loop, e) < 0)
 		return e->kind;
 	return log_in(s, e) < 0 ? e->kind : greet(s, e);

@@ -174,6 +174,12 @@ static int on_entry(const struct entry *entry, void *arg, struct err *e)
 	return l->each(&mine, l->arg, e);
 }
 
+static int examine_server(struct connection *c, struct trace *trace, struct err *e)
+{
+	(void)trace; /* the client's own */
+	return sftp_examine(c->client, e);
+}
+
 static int list(struct connection *c, const char *path, const struct list_limits *limits,
                 list_fn *each, void *arg, struct err *e)
 {
@@ -290,6 +296,7 @@ const struct adapter adapter_sftp = {
         .is_alive = is_connection_alive,
         .capabilities = capabilities,
         .ping = ping,
+        .examine = examine_server,
         .list = list,
         .stat = stat_path,
         .get = get,

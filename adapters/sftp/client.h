@@ -120,6 +120,7 @@ size_t sftp_client_in_flight(const struct sftp_client *c);
 	X(WRITE, WRITE, STATUS, "write", NULL)                                             \
 	X(LSTAT, LSTAT, ATTRS, "look at", NULL)                                            \
 	X(STAT, STAT, ATTRS, "look at", NULL)                                              \
+	X(REALPATH, REALPATH, NAME, "resolve", NULL)                                        \
 	X(FSTAT, FSTAT, ATTRS, "look at the open file", NULL)                              \
 	X(FSETSTAT, FSETSTAT, STATUS, "set the mode of", NULL)                             \
 	X(OPENDIR, OPENDIR, HANDLE, "list", NULL)                                          \

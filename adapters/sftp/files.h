@@ -17,6 +17,8 @@
 #include "adapters/adapter.h"
 #include "adapters/sftp/client.h"
 
+/* Login directory and disk, by trace_fact(). */
+int sftp_examine(struct sftp_client *c, struct err *e);
 int sftp_ping(struct sftp_client *c, struct err *e);
 int sftp_list(struct sftp_client *c, const char *path, const struct list_limits *limits,
               list_fn *each, void *arg, struct err *e);

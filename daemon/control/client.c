@@ -67,6 +67,7 @@ int client_open(struct client *c, const char *path, struct err *e)
 		               sizeof(a.sun_path) - 1);
 	memcpy(a.sun_path, path, strlen(path) + 1);
 	c->path = path;
+	c->silence_ms = CLIENT_SILENCE_MS;
 	c->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (c->fd < 0)
 		return err_errno(e, ERR_NETWORK, "CTL-UNREACHABLE", "socket");
@@ -90,7 +91,7 @@ void client_close(struct client *c)
 static int wait_for(struct client *c, short what, struct err *e)
 {
 	struct pollfd p = {.fd = c->fd, .events = what};
-	int64_t until = clock_mono_ms() + CLIENT_SILENCE_MS, left;
+	int64_t until = clock_mono_ms() + c->silence_ms, left;
 
 	while ((left = until - clock_mono_ms()) > 0) {
 		int r = poll(&p, 1, (int)left);
@@ -100,9 +101,10 @@ static int wait_for(struct client *c, short what, struct err *e)
 		if (r < 0 && errno != EINTR)
 			return err_errno(e, ERR_NETWORK, "CTL-UNREACHABLE", "poll");
 	}
-	return err_set(e, ERR_NETWORK, "CTL-UNREACHABLE", ETIMEDOUT,
-	               "ferryd at %s has said nothing for %d s. Is it stuck? journalctl -u ferryd",
-	               c->path, CLIENT_SILENCE_MS / 1000);
+	return err_set(
+	        e, ERR_NETWORK, "CTL-UNREACHABLE", ETIMEDOUT,
+	        "ferryd at %s has said nothing for %lld s. Is it stuck? journalctl -u ferryd",
+	        c->path, (long long)c->silence_ms / 1000);
 }
 
 /* A daemon that hangs up while we write has said why: its words are read next. */

@@ -6,7 +6,7 @@
  *	client_ask(&c, request, on_item, arg, &end, e);
  *	client_close(&c);
  *
- * Plain blocking sockets; no wait is longer than CLIENT_SILENCE_MS. Errors say what to do:
+ * Plain blocking sockets; no wait is longer than CLIENT_SILENCE_MS, or what the caller sets instead. Errors say what to do:
  *	ERR_NETWORK  "CTL-UNREACHABLE"	nobody answers
  *	ERR_AUTH     "CTL-DENIED"	the socket's file mode keeps us out
  *	ERR_PROTOCOL "CTL-PROTOCOL"	what came is not the protocol
@@ -22,6 +22,7 @@ enum { CLIENT_SILENCE_MS = 60000, CLIENT_LINE_BYTES = 64 * 1024 };
 struct client {
 	int fd;
 	const char *path; /* borrowed */
+	int64_t silence_ms; /* how long an answer may take; CLIENT_SILENCE_MS unless set */
 	struct buf in;
 };
 

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "adapters/endpoint.h"
+#include "adapters/examine.h"
 #include "adapters/identity.h"
 #include "daemon/base/err.h"
 #include "daemon/runtime/fiber.h"
@@ -128,6 +129,11 @@ struct control_engine {
 	 * on. */
 	int (*trust)(void *arg, const char *endpoint, const char *fingerprint,
 	             struct control_trust *out, struct err *e);
+	/* Walks along everything the endpoint needs (examine.h). 0 also when a step failed:
+	 * out->failure tells; *stops: it was a login or a key that failed, and so the endpoint
+	 * is stopped as any other refused login would stop it. */
+	int (*test)(void *arg, const char *endpoint, const struct examine_options *options,
+	            struct examination *out, bool *stops, struct err *e);
 	/* The orders in force. */
 	int (*traces)(void *arg, struct control_trace **out, size_t *count, struct err *e);
 };

@@ -16,7 +16,7 @@
 #include "daemon/control/request.h"
 #include "daemon/control/shown.h"
 
-enum { SCREEN_BYTES = 256 * 1024 * 1024 };
+enum { SCREEN_BYTES = 256 * 1024 * 1024, TEST_SILENCE_MS = 15 * 60 * 1000 };
 
 static struct style style_of_output(void)
 {
@@ -63,7 +63,9 @@ static enum ctl_exit exit_of_answer(const json_t *end)
 	const char *code = json_text(error, "code");
 
 	if (json_is_true(json_object_get(end, "ok")))
-		return EXIT_DONE;
+		return json_is_false(json_object_get(json_object_get(end, "result"), "passed"))
+		               ? EXIT_REFUSED /* a test found something; it is shown already */
+		               : EXIT_DONE;
 	complain(code, json_text(error, "message"));
 	if (strcmp(code, "CONTROL-NOT-PERMITTED") == 0)
 		return EXIT_DENIED;
@@ -197,6 +199,8 @@ static enum ctl_exit run(const struct options *o)
 
 	if (client_open(&c, o->socket, &e) < 0)
 		return exit_of(&e);
+	if (strcmp(o->verb, "test") == 0)
+		c.silence_ms = TEST_SILENCE_MS; /* each step has its own deadline */
 	for (size_t i = 0; i < json_array_size(o->requests); i++) {
 		int r = ask(&c, json_array_get(o->requests, i), o, &e);
 

@@ -20,6 +20,8 @@ enum {
 	TAKES_ALL = 16,
 	TAKES_FOR = 32,
 	TAKES_FILE = 64,
+	TAKES_WRITE = 128,
+	TAKES_PATH = 256,
 };
 enum operand {
 	NO_OPERAND,
@@ -29,6 +31,7 @@ enum operand {
 	ENDPOINT_AND_MASK,
 	ENDPOINT_AND_PIN,
 	ONE_CODE,
+	ONE_ENDPOINT,
 };
 
 struct command {
@@ -73,6 +76,13 @@ static const struct command commands[] = {
         {"explain", ONE_CODE, 0, " [CODE]", "what a code means, what usually causes it, what to do",
          "Needs no running ferryd. Without CODE all codes are listed, with the beginning of one,\n"
          "such as SSH-KEX, those that begin so.\n"},
+        {"test", ONE_ENDPOINT, TAKES_WRITE | TAKES_PATH, " ENDPOINT [--path PATH] [--write]",
+         "walk along everything an endpoint needs, and show the server's passport",
+         "  --path PATH    list, and write, in this directory; else where the login arrives\n"
+         "  --write        put a probe of 1 MiB there, read it, rename it, remove it\n"
+         "Makes a connection of its own, also while the endpoint is stopped, and does not count\n"
+         "against it, unless the server refuses the login: that stops the endpoint as any refused\n"
+         "login does. The exit code is 1 when a step failed.\n"},
         {"trace", ENDPOINT_AND_MASK, TAKES_FOR | TAKES_FILE,
          " [ENDPOINT MASK [--for TIME] [--file PATH]]",
          "record what an endpoint's connections do; alone: what is being recorded",
@@ -93,13 +103,14 @@ static const struct option long_options[] = {
         {"help", no_argument, NULL, 'h'},         {"json", no_argument, NULL, 'j'},
         {"limit", required_argument, NULL, 'n'},  {"route", required_argument, NULL, 'r'},
         {"socket", required_argument, NULL, 's'}, {"state", required_argument, NULL, 't'},
+        {"path", required_argument, NULL, 'p'},   {"write", no_argument, NULL, 'w'},
         {"version", no_argument, NULL, 'V'},      {NULL, 0, NULL, 0},
 };
 enum { LONG_OPTIONS = sizeof(long_options) / sizeof(long_options[0]) - 1 };
 
 /* What was typed, before it makes sense. */
 struct typed {
-	const char *route, *state, *limit, *before, *lasts, *file;
+	const char *route, *state, *limit, *before, *lasts, *file, *path;
 	int given; /* TAKES_… bits */
 	bool wants_help, wants_version;
 	char **words; /* verb and operands */
@@ -180,6 +191,13 @@ static void take_option(int letter, struct typed *t, struct options *o)
 	case 'f':
 		t->given |= TAKES_FILE;
 		t->file = optarg;
+		break;
+	case 'p':
+		t->given |= TAKES_PATH;
+		t->path = optarg;
+		break;
+	case 'w':
+		t->given |= TAKES_WRITE;
 		break;
 	case 'n':
 		t->given |= TAKES_LIMIT;
@@ -357,6 +375,18 @@ static enum options_result ask_trust(const struct typed *t, struct options *o)
 	return OPTIONS_RUN;
 }
 
+static enum options_result ask_test(const struct typed *t, struct options *o)
+{
+	json_t *args = json_pack("{so}", "endpoint", text_json(t->words[1]));
+
+	if (t->path)
+		(void)json_object_set_new(args, "path", text_json(t->path));
+	if (t->given & TAKES_WRITE)
+		(void)json_object_set_new(args, "write", json_true());
+	add_request(o, "test", args);
+	return OPTIONS_RUN;
+}
+
 static enum options_result make_requests(const struct command *c, const struct typed *t,
                                          struct options *o, struct buf *out)
 {
@@ -370,6 +400,8 @@ static enum options_result make_requests(const struct command *c, const struct t
 		return order_trace(t, o, out);
 	if (c->operand == ENDPOINT_AND_PIN)
 		return ask_trust(t, o);
+	if (c->operand == ONE_ENDPOINT)
+		return ask_test(t, o);
 	if (c->operand == ONE_CODE)
 		return OPTIONS_RUN; /* the daemon is not asked */
 	if (c->operand == ONE_ROUTE)
@@ -389,7 +421,7 @@ static enum options_result check_options(const struct command *c, const struct t
 		const char *name;
 	} all[] = {{TAKES_ROUTE, "--route"},   {TAKES_STATE, "--state"}, {TAKES_LIMIT, "--limit"},
 	           {TAKES_BEFORE, "--before"}, {TAKES_ALL, "--all"},     {TAKES_FOR, "--for"},
-	           {TAKES_FILE, "--file"}};
+	           {TAKES_FILE, "--file"},     {TAKES_WRITE, "--write"}, {TAKES_PATH, "--path"}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 		if ((t->given & all[i].bit) && !(c->takes & all[i].bit))
@@ -419,8 +451,9 @@ static enum options_result check_operands(const struct command *c, const struct 
 		return complain(out, c->name, "%s is missing",
 		                c->operand == ONE_ROUTE           ? "the route"
 		                : c->operand == ENDPOINT_AND_MASK ? "the mask"
-		                : c->operand == ENDPOINT_AND_PIN  ? "the endpoint"
-		                                                  : "the number of a job");
+		                : c->operand == ENDPOINT_AND_PIN || c->operand == ONE_ENDPOINT
+		                        ? "the endpoint"
+		                        : "the number of a job");
 	if (given > most) {
 		(void)escape(t->words[most + 1], strlen(t->words[most + 1]), tmp.text, 64);
 		return complain(out, c->name, "\"%s\" is one word too many", tmp.text);

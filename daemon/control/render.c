@@ -378,7 +378,8 @@ void render(const struct answered *a, const struct style *style, struct buf *out
 		render_fn *fn;
 	} all[] = {{"status", render_status}, {"routes", render_routes}, {"ps", render_ps},
 	           {"jobs", render_jobs},     {"show", render_show},     {"reload", render_reload},
-	           {"trace", render_trace},   {"traces", render_traces}, {"trust", render_trust}};
+	           {"trace", render_trace},   {"traces", render_traces}, {"test", render_test},
+	           {"trust", render_trust}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i].verb, a->verb) == 0) {

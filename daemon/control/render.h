@@ -40,6 +40,7 @@ enum tint state_tint(const char *state); /* of jobs and deliveries */
 typedef void render_fn(const struct answered *a, const struct style *style, struct buf *out);
 render_fn render_status, render_routes, render_ps, render_jobs, render_show;
 render_fn render_trust;                /* render_trust.c */
+render_fn render_test;                 /* render_test.c */
 render_fn render_trace, render_traces; /* render_trace.c */
 /* "511 (all but socket), 9 min left, into /x" */
 void render_order(struct buf *out, const json_t *order);

@@ -40,6 +40,12 @@ static const struct verb verbs[] = {
          RIGHT_OPERATE,
          verb_trust,
          {{"endpoint", JSON_STRING, true}, {"fingerprint", JSON_STRING, false}}},
+        {"test",
+         RIGHT_OPERATE,
+         verb_test,
+         {{"endpoint", JSON_STRING, true},
+          {"path", JSON_STRING, false},
+          {"write", JSON_TRUE, false}}},
         {"traces", RIGHT_READ, verb_traces, {{0}}},
         {"trace",
          RIGHT_OPERATE,
@@ -104,7 +110,9 @@ static int check_given(const struct verb *v, json_t *args, struct err *e)
 		if (json_typeof(value) != a->type)
 			return err_set(e, ERR_PROTOCOL, "CONTROL-ARGUMENT", 0,
 			               "argument %s of the verb %s must be %s", tmp.text, v->name,
-			               a->type == JSON_STRING ? "text" : "a whole number");
+			               a->type == JSON_STRING ? "text"
+			               : a->type == JSON_TRUE ? "true"
+			                                      : "a whole number");
 	}
 	return 0;
 }

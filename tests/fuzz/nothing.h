@@ -98,6 +98,16 @@ static inline int no_trust(void *arg, const char *endpoint, const char *fingerpr
 	return control_no_endpoint(endpoint, NULL, 0, e);
 }
 
+static inline int no_test(void *arg, const char *endpoint, const struct examine_options *options,
+                          struct examination *out, bool *stops, struct err *e)
+{
+	(void)options;
+	(void)out;
+	(void)stops;
+	++*(int *)arg;
+	return control_no_endpoint(endpoint, NULL, 0, e);
+}
+
 static inline int no_traces(void *arg, struct control_trace **out, size_t *count, struct err *e)
 {
 	(void)arg;
@@ -123,6 +133,7 @@ static inline struct control_engine engine_of_nothing(int *changes)
         .reload = no_reload,
         .trace = no_trace,
         .traces = no_traces,
+        .test = no_test,
         .trust = no_trust,
 };
 }

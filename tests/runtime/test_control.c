@@ -205,6 +205,21 @@ static int paper_trust(void *arg, const char *endpoint, const char *fingerprint,
 	return 0;
 }
 
+static int paper_test(void *arg, const char *endpoint, const struct examine_options *options,
+                      struct examination *out, bool *stops, struct err *e)
+{
+	(void)arg;
+	(void)endpoint;
+	out->steps = mem_new_array(2, sizeof(*out->steps));
+	out->step_count = 2;
+	out->steps[1] = (struct examined_step){
+	        .step = TRACE_STEP_LOGIN, .result = EXAMINED_FAILED, .says = mem_dup("a\nb\n")};
+	*stops = options->write == EXAMINE_WRITE;
+	(void)err_set(&out->failure, ERR_AUTH, "SSH-AUTH-REFUSED", 0, "refused");
+	(void)e;
+	return 0;
+}
+
 static int paper_traces(void *arg, struct control_trace **out, size_t *count, struct err *e)
 {
 	struct paper *p = arg;
@@ -232,6 +247,7 @@ static const struct control_engine engine = {
         .reload = paper_reload,
         .trace = paper_trace,
         .traces = paper_traces,
+        .test = paper_test,
         .trust = paper_trust,
 };
 
@@ -453,6 +469,32 @@ static void order_traces(void)
 	           "CONTROL-NO-ENDPOINT");
 #undef ORDER
 	json_decref(items);
+}
+
+static void walk(void)
+{
+	json_t *items = json_array();
+	json_t *end =
+	        ask("{\"v\":1,\"verb\":\"test\",\"args\":{\"endpoint\":\"acme\",\"write\":true}}",
+	            items);
+	const json_t *result = json_object_get(end, "result"), *step = json_array_get(items, 1);
+
+	check(json_array_size(items) == 2);
+	check(json_is_false(json_object_get(result, "passed")));
+	check(json_is_true(json_object_get(result, "stops")));
+	check(json_is_null(json_object_get(json_array_get(items, 0), "error")));
+	check(json_is_object(json_object_get(step, "error")));
+	json_decref(end);
+	json_decref(items);
+	check_code("{\"v\":1,\"verb\":\"test\"}", "CONTROL-ARGUMENT");
+	check_code("{\"v\":1,\"verb\":\"test\",\"args\":{\"endpoint\":\"acme\",\"write\":false}}",
+	           "CONTROL-ARGUMENT");
+}
+
+static void test_control__tells_each_step_of_a_test(void **state)
+{
+	(void)state;
+	with_server(walk);
 }
 
 static void test_control__orders_traces(void **state)
@@ -988,6 +1030,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        with_folder(test_control__carries_out_every_verb),
 	        with_folder(test_control__orders_traces),
+	        with_folder(test_control__tells_each_step_of_a_test),
 	        with_folder(test_control__tells_who_a_server_is),
 	        with_folder(test_control__refuses_with_words),
 	        with_folder(test_control__streams_long_lists),

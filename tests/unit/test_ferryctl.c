@@ -285,6 +285,10 @@ static void test_options__become_requests(void **state)
 	check_request("ferryctl trust acme SHA256:x",
 	              "[{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":\"acme\","
 	              "\"fingerprint\":\"SHA256:x\"}}]");
+	check_request(
+	        "ferryctl test acme --write --path /in",
+	        "[{\"v\":1,\"verb\":\"test\",\"args\":{\"endpoint\":\"acme\",\"path\":\"/in\","
+	        "\"write\":true}}]");
 	check_request("ferryctl trace", "[{\"v\":1,\"verb\":\"traces\",\"args\":{}}]");
 	check_request("ferryctl trace acme kex,auth --for 10m --file /tmp/a",
 	              "[{\"v\":1,\"verb\":\"trace\",\"args\":{\"endpoint\":\"acme\",\"mask\":"
@@ -315,6 +319,8 @@ static void test_options__say_what_is_wrong(void **state)
 	check_told("ferryctl trust", OPTIONS_WRONG, "the endpoint is missing");
 	check_told("ferryctl trust acme SHA256:x y", OPTIONS_WRONG, "too many");
 	check_told("ferryctl trust acme --for 10m", OPTIONS_WRONG, "takes no --for");
+	check_told("ferryctl test", OPTIONS_WRONG, "the endpoint is missing");
+	check_told("ferryctl test acme --all", OPTIONS_WRONG, "takes no --all");
 	check_told("ferryctl explain A B", OPTIONS_WRONG, "too many");
 	check_told("ferryctl trace acme", OPTIONS_WRONG, "the mask is missing");
 	check_told("ferryctl trace --for 10m", OPTIONS_WRONG, "which endpoint");
@@ -326,9 +332,9 @@ static void test_options__say_what_is_wrong(void **state)
 
 static void test_options__tell_about_every_verb(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "jobs",   "show",  "ps",
-	                                    "poll",   "pause",  "resume", "retry", "reload",
-	                                    "trace",  "trust",  "explain"};
+	static const char *const verbs[] = {"status", "routes", "jobs",    "show",  "ps",
+	                                    "poll",   "pause",  "resume",  "retry", "reload",
+	                                    "trace",  "trust",  "explain", "test"};
 
 	(void)state;
 	check_told("ferryctl --version", OPTIONS_TOLD, "ferryctl " FERRYD_VERSION);
