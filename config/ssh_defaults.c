@@ -197,6 +197,14 @@ static void put_known_hosts(struct defaults *d, const struct ssh_line *line, con
 		(void)node_put(&d->l->tree, d->endpoint, path, list); /* YAML wins */
 }
 
+static void put_file(struct defaults *d, const struct ssh_line *line, const char *path)
+{
+	const char *file = is_none(line->args[0]) ? NULL : path_of(d, line, line->args[0]);
+
+	if (file)
+		put(d, line, path, file, NODE_QUOTED);
+}
+
 /* ---- authentication ------------------------------------------------------------------------ */
 
 /* One entry for each file, in their order. */
@@ -236,6 +244,8 @@ static const struct {
         {SSH_STRICT_HOST_KEY_CHECKING, put_host_key_check, "host_key.check"},
         {SSH_USER_KNOWN_HOSTS_FILE, put_known_hosts, "host_key.known_hosts"},
         {SSH_GLOBAL_KNOWN_HOSTS_FILE, put_known_hosts, "host_key.known_hosts"},
+        {SSH_HOST_KEY_ALIAS, put_text, "host_key.alias"},
+        {SSH_REVOKED_HOST_KEYS, put_file, "host_key.revoked"},
         {SSH_CONNECT_TIMEOUT, put_time, "timeouts.connect"},
         {SSH_SERVER_ALIVE_INTERVAL, put_time, "keepalive"},
 };

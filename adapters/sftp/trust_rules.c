@@ -22,10 +22,25 @@ enum trust_decision trust_decide(enum known_state s, enum host_key_check check,
 	return table[s][column];
 }
 
+/* Without a default: who adds a method decides here. */
+static bool is_by_key(enum auth_kind kind)
+{
+	switch (kind) {
+	case AUTH_PUBLICKEY:
+	case AUTH_AGENT:
+	case AUTH_NONE:
+		return true;
+	case AUTH_PASSWORD:
+	case AUTH_KEYBOARD:
+		break;
+	}
+	return false;
+}
+
 enum trust_login trust_login_of(const struct endpoint_config *endpoint)
 {
 	for (size_t i = 0; i < endpoint->auth_count; i++)
-		if (endpoint->auth[i].kind != AUTH_PUBLICKEY)
+		if (!is_by_key(endpoint->auth[i].kind))
 			return LOGIN_BY_PASSWORD;
 	return LOGIN_BY_KEY;
 }

@@ -1,6 +1,7 @@
 /* No byte of a login leaves before the host key is trusted; each distrust has its code. */
 #include "adapters/adapter.h"
 #include "adapters/identity.h"
+#include "adapters/sftp/trust_rules.h"
 #include "tests/runtime/ssh_peers.h"
 
 static void write_known_hosts(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -97,6 +98,83 @@ static void test_trust__refuses_before_any_login(void **state)
 {
 	(void)state;
 	rig_run(distrusts);
+}
+
+/* ---- every cell of the table ---------------------------------------------------------------- */
+
+static void make_state(struct partner *p, enum known_state s)
+{
+	p->known_hosts_list[0] = file;
+	(void)unlink(file);
+	switch (s) {
+	case KNOWN_OK:
+		write_known_hosts("[127.0.0.1]:%d %s\n", p->endpoint.port, host_key());
+		break;
+	case KNOWN_CHANGED:
+		write_known_hosts("[127.0.0.1]:%d %s\n", p->endpoint.port, other_key);
+		break;
+	case KNOWN_OTHER:
+		write_known_hosts("[127.0.0.1]:%d %s\n", p->endpoint.port, ecdsa_key);
+		break;
+	case KNOWN_UNKNOWN:
+		write_known_hosts("other.example %s\n", host_key());
+		break;
+	case KNOWN_ERROR:
+		p->known_hosts_list[0] = peers.folder;
+		break;
+	case KNOWN_REVOKED:
+		write_known_hosts("* %s\n@revoked * %s\n", host_key(), host_key());
+		break;
+	default:
+		break; /* not found: no file */
+	}
+}
+
+/* How often the server was asked for a login, of which this one either comes or does not. */
+static int logins_of(struct partner *p)
+{
+	int before = peers_ask("attempts password");
+	struct session *s = NULL;
+	struct err e;
+
+	if (session_open(&p->endpoint, NULL, &s, &e) == 0)
+		session_close(s);
+	return peers_ask("attempts password") - before;
+}
+
+static void check_cell(enum known_state s, enum host_key_check how, enum trust_login login)
+{
+	struct partner p;
+	bool refused = trust_decide(s, how, login) == TRUST_REFUSE;
+
+	partner_with_file(&p);
+	if (login == LOGIN_BY_KEY) { /* refused by this server, which takes passwords */
+		(void)snprintf(p.key[0], sizeof(p.key[0]), "%s/password_host_key", peers.folder);
+		p.auth[0] = (struct auth_method){.kind = AUTH_PUBLICKEY, .key_file = p.key[0]};
+	}
+	p.endpoint.host_key_check = how;
+	make_state(&p, s);
+	if ((logins_of(&p) == 0) == refused)
+		return;
+	(void)fprintf(stderr, "state %s, check %d, login %d\n", known_state_name(s), (int)how,
+	              (int)login);
+	abort();
+}
+
+static void cells(struct worker *w)
+{
+	(void)w;
+	for (int s = 0; s < KNOWN_STATE_COUNT; s++)
+		for (int how = HOST_KEY_STRICT; how <= HOST_KEY_OFF; how++)
+			for (int login = LOGIN_BY_KEY; login <= LOGIN_BY_PASSWORD; login++)
+				check_cell((enum known_state)s, (enum host_key_check)how,
+				           (enum trust_login)login);
+}
+
+static void test_trust__no_byte_of_a_login_in_every_refusing_cell(void **state)
+{
+	(void)state;
+	rig_run(cells);
 }
 
 /* ---- files that cannot be read: each in its own words --------------------------------------- */
@@ -433,6 +511,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_trust__refuses_before_any_login),
+	        cmocka_unit_test(test_trust__no_byte_of_a_login_in_every_refusing_cell),
 	        cmocka_unit_test(test_trust__tells_files_that_cannot_be_read_apart),
 	        cmocka_unit_test(test_trust__obeys_a_list_of_revoked_keys),
 	        cmocka_unit_test(test_trust__accept_new_stores_the_first_key_only),

@@ -129,10 +129,12 @@ static void test_ssh_defaults__fill_the_keys_that_are_missing(void **state)
 	write_file("key", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0600);
 	write_file("known", "", 0644);
 	write_file("global", "", 0644);
+	write_file("revoked", "", 0644);
 	c = load_valid("version: 1\nendpoints: {acme: {ssh_config: @/config}}\n",
 	               "Host acme\n HostName sftp.%h.example\n Port 2222\n User ferry\n"
 	               " IdentityFile @/key\n UserKnownHostsFile @/known\n"
 	               " GlobalKnownHostsFile @/global\n StrictHostKeyChecking ask\n"
+	               " HostKeyAlias acme-sftp\n RevokedHostKeys @/revoked\n"
 	               " ConnectTimeout 1m30s\n ServerAliveInterval 15\n");
 	e = config_endpoint(c, "acme");
 	assert_string_equal(e->host, "sftp.acme.example");
@@ -145,6 +147,8 @@ static void test_ssh_defaults__fill_the_keys_that_are_missing(void **state)
 	assert_int_equal(e->known_hosts_count, 2);
 	check_text(e->known_hosts[0], "@/known");
 	check_text(e->known_hosts[1], "@/global");
+	assert_string_equal(e->host_key_alias, "acme-sftp");
+	check_text(e->revoked_keys, "@/revoked");
 	assert_int_equal(e->timeouts.connect_ms, 90000);
 	assert_int_equal(e->keepalive_ms, 15000);
 	config_unref(c);

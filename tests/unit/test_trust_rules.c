@@ -63,12 +63,16 @@ static void test_trust_rules__the_login_counts_with_off_only(void **state)
 
 static void test_trust_rules__one_password_among_keys_counts(void **state)
 {
-	struct auth_method methods[] = {{.kind = AUTH_PUBLICKEY}, {.kind = AUTH_PASSWORD}};
-	struct endpoint_config e = {.auth = methods, .auth_count = 1};
+	struct auth_method methods[] = {
+	        {.kind = AUTH_NONE}, {.kind = AUTH_AGENT}, {.kind = AUTH_PUBLICKEY}, {0}};
+	struct endpoint_config e = {.auth = methods, .auth_count = 3};
 
 	(void)state;
 	assert_int_equal(trust_login_of(&e), LOGIN_BY_KEY);
-	e.auth_count = 2;
+	e.auth_count = 4;
+	methods[3].kind = AUTH_PASSWORD;
+	assert_int_equal(trust_login_of(&e), LOGIN_BY_PASSWORD);
+	methods[3].kind = AUTH_KEYBOARD;
 	assert_int_equal(trust_login_of(&e), LOGIN_BY_PASSWORD);
 }
 
