@@ -4,21 +4,14 @@
 #include <string.h>
 #include <sys/un.h>
 
+#include "adapters/sftp/agent_reply.h"
 #include "adapters/sftp/openssh_key.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/io.h"
 
-/* draft-miller-ssh-agent §6.1 */
-enum {
-	AGENT_FAILURE = 5,
-	AGENT_REQUEST_IDENTITIES = 11,
-	AGENT_IDENTITIES = 12,
-	AGENT_SIGN_REQUEST = 13,
-	AGENT_SIGN_RESPONSE = 14,
-	AGENT_RSA_SHA2_256 = 2,
-	AGENT_RSA_SHA2_512 = 4,
-};
+/* draft-miller-ssh-agent §5.3: flags of a request to sign */
+enum { AGENT_RSA_SHA2_256 = 2, AGENT_RSA_SHA2_512 = 4 };
 
 struct agent {
 	struct io *io;
@@ -166,40 +159,24 @@ static int call(struct agent *a, struct buf *request, struct key_part *reply, st
 	return 0;
 }
 
-static unsigned char take_type(struct key_part *rest)
-{
-	unsigned char type = rest->p[0];
-
-	rest->p++;
-	rest->n--;
-	return type;
-}
-
 /* ---- what it can do ------------------------------------------------------------------------ */
 
-int agent_keys(struct agent *a, void (*on_key)(const struct agent_key *k, void *arg), void *arg,
-               struct deadline d, struct err *e)
+int agent_keys(struct agent *a, agent_key_fn *on_key, void *arg, struct deadline d, struct err *e)
 {
-	struct key_part rest, blob, comment;
+	const char *complaint = NULL;
+	struct key_part reply;
 	struct buf request;
-	uint32_t count;
 	int r;
 
 	buf_init(&request, 16);
 	(void)buf_add(&request, &(unsigned char){AGENT_REQUEST_IDENTITIES}, 1); /* fits */
-	r = call(a, &request, &rest, d, e);
+	r = call(a, &request, &reply, d, e);
 	buf_release(&request);
 	if (r < 0)
 		return r;
-	if (take_type(&rest) != AGENT_IDENTITIES || !key_part_number(&rest, &count))
-		return broken(a, "it does not tell its keys", e);
-	for (uint32_t i = 0; i < count && i < AGENT_KEYS_MAX; i++) {
-		if (!key_part_string(&rest, &blob) || !key_part_string(&rest, &comment))
-			return broken(a, "its list of keys ends in the middle", e);
-		on_key(&(struct agent_key){blob.p, blob.n, (const char *)comment.p, comment.n},
-		       arg);
-	}
-	return 0;
+	if (agent_reply_keys(reply.p, reply.n, on_key, arg, &complaint) == AGENT_DONE)
+		return 0;
+	return broken(a, complaint, e);
 }
 
 static uint32_t flags_of(const char *algorithm)
@@ -209,26 +186,13 @@ static uint32_t flags_of(const char *algorithm)
 	return strcmp(algorithm, "rsa-sha2-512") == 0 ? AGENT_RSA_SHA2_512 : 0;
 }
 
-/* string signature: string algorithm, string the thing itself */
-static int take_signature(const struct agent *a, struct key_part rest, const char *algorithm,
-                          struct buf *out, struct err *e)
-{
-	struct key_part whole, name, inner;
-
-	if (!key_part_string(&rest, &whole) || !key_part_string(&whole, &name) ||
-	    !key_part_string(&whole, &inner) || buf_add(out, inner.p, inner.n) < 0)
-		return broken(a, "its signature is damaged", e);
-	if (name.n != strlen(algorithm) || memcmp(name.p, algorithm, name.n) != 0)
-		return broken(a, "it signs with another algorithm than asked for", e);
-	return 0;
-}
-
 int agent_sign(struct agent *a, const struct agent_request *r, struct buf *out, struct deadline d,
                struct err *e)
 {
-	struct escaped tmp;
-	struct key_part rest;
+	const char *complaint = NULL;
+	struct key_part reply;
 	struct buf request;
+	struct escaped tmp;
 	int result;
 
 	if (r->blob_bytes + r->data_bytes > AGENT_MESSAGE_MAX / 2)
@@ -238,18 +202,20 @@ int agent_sign(struct agent *a, const struct agent_request *r, struct buf *out, 
 	put_string(&request, r->blob, r->blob_bytes);
 	put_string(&request, r->data, r->data_bytes);
 	put_number(&request, flags_of(r->algorithm));
-	result = call(a, &request, &rest, d, e);
+	result = call(a, &request, &reply, d, e);
 	buf_release(&request);
 	if (result < 0)
 		return result;
-	switch (take_type(&rest)) {
-	case AGENT_SIGN_RESPONSE:
-		return take_signature(a, rest, r->algorithm, out, e);
-	case AGENT_FAILURE:
+	switch (agent_reply_signature(reply.p, reply.n, r->algorithm, out, &complaint)) {
+	case AGENT_DONE:
+		return 0;
+	case AGENT_REFUSED:
 		return err_set(e, ERR_LOCAL, "SSH-AGENT-REFUSED", 0,
 		               "the SSH agent at %s refuses to sign: it is locked, the use was not "
 		               "confirmed, or the key is gone",
 		               escape_name(a->path, &tmp));
+	case AGENT_BROKEN:
+		break;
 	}
-	return broken(a, "it answers a request to sign with something else", e);
+	return broken(a, complaint, e);
 }

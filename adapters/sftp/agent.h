@@ -43,8 +43,8 @@ int agent_open(const char *path, struct deadline d, struct agent **out, struct e
 void agent_close(struct agent *a); /* NULL allowed; from a fiber, not cancelable */
 
 /* At most AGENT_KEYS_MAX; what is given is borrowed until on_key returns. */
-int agent_keys(struct agent *a, void (*on_key)(const struct agent_key *k, void *arg), void *arg,
-               struct deadline d, struct err *e);
+typedef void agent_key_fn(const struct agent_key *k, void *arg);
+int agent_keys(struct agent *a, agent_key_fn *on_key, void *arg, struct deadline d, struct err *e);
 /* Appends the signature's inner string to `out`. */
 int agent_sign(struct agent *a, const struct agent_request *r, struct buf *out, struct deadline d,
                struct err *e);
