@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "adapters/endpoint_state.h"
+#include "adapters/logins.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
@@ -250,8 +251,12 @@ static void connect_fiber(void *arg)
 	uint64_t proofs = endpoint_proofs(p);
 	struct connection *c = NULL;
 	struct err e;
-	int r = connect_patiently(p, t, &c, &e);
+	int r = endpoint_await_turn(p, proofs, &e);
 
+	if (r == 0) {
+		r = connect_patiently(p, t, &c, &e);
+		logins_end(p->settings->fingerprint, proofs, r, &e);
+	}
 	p->connecting--;
 	if (r < 0) {
 		p->refused_proofs = proofs;
@@ -494,6 +499,7 @@ void endpoint_login_refused(struct endpoint *p, const struct err *e)
 
 void endpoint_reset(struct endpoint *p)
 {
+	logins_forget(p->settings->fingerprint);
 	breaker_reset(&p->breaker);
 	ceiling_reset(&p->ceiling);
 	p->told_allowed = p->ceiling.allowed;

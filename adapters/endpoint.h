@@ -28,7 +28,8 @@
  * error until the next attempt is due (1 s doubling to 5 min, +-20 %). An authentication or trust
  * failure, or ERR_CONFIG, stops the endpoint until endpoint_reset() (reload with changed settings,
  * `ferryctl retry`/`resume`) or until a key, secret or known_hosts file changes on disk, which the
- * next lease notices: one wrong password is sent once. Lease errors carry the cause.
+ * next lease notices. The first login is one worker's, and what it is refused with is told to the
+ * others (logins.h): one wrong password is sent once. Lease errors carry the cause.
  * "Not now" (ERR_BUSY) to a further connection while others live is no failure: the endpoint goes on
  * with those, and tries one more only now and then (ceiling.h).
  *

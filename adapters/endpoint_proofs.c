@@ -1,10 +1,11 @@
 #include "adapters/endpoint_state.h"
+#include "adapters/logins.h"
 #include "adapters/proofs.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/runtime/work.h"
 
-enum { LOOK_EVERY_MS = 1000 };
+enum { LOOK_EVERY_MS = 1000, TURN_EVERY_MS = 20 };
 
 struct look {
 	const struct endpoint_config *settings;
@@ -39,8 +40,11 @@ static void look_fiber(void *arg)
 
 	p->looked_ms = clock_mono_ms();
 	p->is_looking = false;
-	if (now && now != p->refused_proofs && p->breaker.state == BREAKER_STOPPED) {
-		log_info("keys, secrets or host keys have changed on disk, trying again",
+	if (p->breaker.state == BREAKER_STOPPED && now &&
+	    (now != p->refused_proofs || logins_work(p->settings->fingerprint))) {
+		log_info(now != p->refused_proofs
+		                 ? "keys, secrets or host keys have changed on disk, trying again"
+		                 : "the login works again for others, trying again",
 		         "endpoint=%s after=%s", p->settings->name, p->breaker.last.code);
 		breaker_reset(&p->breaker);
 	}
@@ -56,4 +60,17 @@ bool endpoint_looks_again(struct endpoint *p)
 	p->is_looking = true;
 	group_start(&p->fibers, "look at keys and secrets", look_fiber, p);
 	return true;
+}
+
+int endpoint_await_turn(struct endpoint *p, uint64_t proofs, struct err *e)
+{
+	enum login_leave leave = logins_begin(p->settings->fingerprint, proofs, e);
+
+	while (leave == LOGIN_WAIT) {
+		/* it ends: a connect has its deadlines */
+		if (fiber_sleep(TURN_EVERY_MS, "the first login, by another worker", e) < 0)
+			return e->kind;
+		leave = logins_begin(p->settings->fingerprint, proofs, e);
+	}
+	return leave == LOGIN_GO ? 0 : e->kind;
 }

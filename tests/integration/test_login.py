@@ -128,3 +128,21 @@ def test_login__no_code_is_sent_twice_after_a_lost_connection(login, ferryd, pla
     drop(server.home / "out", "b", b"def")
     wait_for(lambda: visible(place / "in") == ["a", "b"], lambda: f"b\n{server.log_text()[-3000:]}", 90)
     assert server.failures() == 0
+
+
+def test_login__a_wrong_password_is_sent_once_by_all_workers_together(login, ferryd, place):
+    """Routes on every worker use the endpoint; each has a connection of its own."""
+    ferryd.daemon["workers"] = 4
+    reference = secret(place, "wrong")
+    for number in range(8):
+        (place / f"in{number}").mkdir()
+        ferryd.routes[f"in{number}"] = {
+            "from": {"endpoint": "partner", "path": f"/none/{number}", "poll": "200ms"},
+            "to": [{"path": str(place / f"in{number}")}]}
+    server = login([{"password": reference}], "password")
+    wait_for(lambda: ferryd.log_text().count("cannot be polled") == 9, "nine routes to know of it")
+    assert ferryd.log_text().count("code=SSH-AUTH-REFUSED") == 9
+    assert server.failures() == 1
+    secret(place)
+    arrives(ferryd, place, server)
+    assert server.failures() == 1
