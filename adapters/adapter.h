@@ -37,6 +37,7 @@
 #include <stdint.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/base/checksum.h"
 #include "daemon/base/err.h"
 #include "daemon/runtime/deadline.h"
 
@@ -106,8 +107,8 @@ struct source {
 
 struct put_options {
 	struct source source;
-	int mode;     /* permission bits to set at the open file, -1 = leave to the server */
-	bool durable; /* ask the server to flush to disk where it can (fsync@openssh.com) */
+	int mode;           /* permission bits to set at the open file, -1 = leave to the server */
+	bool durable;       /* ask the server to flush to disk where it can (fsync@openssh.com) */
 	uint64_t append_at; /* append: the size the file has now */
 };
 
@@ -118,6 +119,12 @@ enum rename_mode {
 	RENAME_FAIL_IF_EXISTS, /* OBJ-EXISTS if the new name is taken; atomic where
 	                        * capabilities say so */
 	RENAME_REPLACE,        /* replaces an existing file; atomic where capabilities say so */
+};
+
+/* A server's own hash of a file. */
+struct server_hash {
+	enum checksum_kind kind;
+	unsigned char bytes[CHECKSUM_BYTES_MOST];
 };
 
 struct capabilities {
@@ -181,6 +188,9 @@ struct adapter {
 	 * bytes may be there. */
 	int (*append)(struct connection *c, const char *path, const struct put_options *o,
 	              enum verification *level, struct err *e);
+	/* The best hash of the whole file that the server computes itself; ERR_OBJECT, most often
+	 * "OBJ-NO-HASH": it does not. NULL where none ever does. */
+	int (*hash)(struct connection *c, const char *path, struct server_hash *out, struct err *e);
 	int (*rename)(struct connection *c, const char *from, const char *to, enum rename_mode mode,
 	              struct err *e);
 	int (*remove)(struct connection *c, const char *path, struct err *e); /* a file */

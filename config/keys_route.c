@@ -177,7 +177,10 @@ static const struct word words_exists[] = {
 static const struct word words_verify[] = {
         {"size", VERIFY_SIZE, "the destination shows the right size", NULL},
         {"none", VERIFY_NONE, "the server's word is enough", NULL},
-        {"digest", VERIFY_DIGEST, "the bytes at the destination have the right SHA-256", NULL},
+        {"digest", VERIFY_DIGEST,
+         "the bytes at the destination have the right hash: the server's own where it "
+         "tells one (FTP: HASH, XSHA256, XMD5, XCRC ...), else they are read back",
+         NULL},
         {0},
 };
 

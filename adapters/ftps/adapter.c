@@ -4,6 +4,7 @@
 #include "adapters/adapter.h"
 
 #include "adapters/ftps/files.h"
+#include "adapters/ftps/hash.h"
 #include "daemon/base/mem.h"
 
 struct connection {
@@ -102,6 +103,11 @@ static int append(struct connection *c, const char *path, const struct put_optio
 	return ftp_append(c->session, path, o, level, e);
 }
 
+static int hash(struct connection *c, const char *path, struct server_hash *out, struct err *e)
+{
+	return ftp_hash(c->session, path, out, e);
+}
+
 static int rename_path(struct connection *c, const char *from, const char *to,
                        enum rename_mode mode, struct err *e)
 {
@@ -133,6 +139,7 @@ const struct adapter adapter_ftps = {
         .get = get,
         .put = put,
         .append = append,
+        .hash = hash,
         .rename = rename_path,
         .remove = remove_path,
         .mkdir = mkdir_path,

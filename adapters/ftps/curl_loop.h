@@ -110,6 +110,7 @@ const struct dialogue *curl_loop_dialogue(const struct curl_loop *l);
 	X(STEP_TLS, "the TLS handshake", "handshake")          \
 	X(STEP_LOGIN, "the answer to the login", "auth")       \
 	X(STEP_REPLY, "the answer to a command", "request")    \
+	X(STEP_HASH, "the hash of a file", "stall")            \
 	X(STEP_OPEN_DATA, "the data connection", "request")    \
 	X(STEP_DATA, "data", "stall")                          \
 	X(STEP_FINAL, "the confirmation that all has arrived", "stall")

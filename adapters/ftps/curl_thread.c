@@ -31,6 +31,7 @@ static int64_t allowance(const struct endpoint_timeouts *t, enum curl_step step)
 		return t->handshake_ms;
 	case STEP_LOGIN:
 		return t->auth_ms;
+	case STEP_HASH: /* it reads the whole file */
 	case STEP_DATA:
 	case STEP_FINAL:
 		return t->stall_ms;
@@ -57,6 +58,8 @@ static void expect_after_command(struct curl_loop *l, const char *verb)
 		curl_expect(l, STEP_LOGIN);
 	else if (strcmp(verb, "AUTH") == 0)
 		curl_expect(l, STEP_TLS);
+	else if (strcmp(verb, "HASH") == 0 || verb[0] == 'X')
+		curl_expect(l, STEP_HASH);
 	else
 		curl_expect(l, STEP_REPLY);
 }

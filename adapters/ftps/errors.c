@@ -215,6 +215,7 @@ static const struct {
         [STEP_TLS] = {"TLS-TIMEOUT", NULL},
         [STEP_LOGIN] = {"FTP-LOGIN-TIMEOUT", NULL},
         [STEP_REPLY] = {"FTP-TIMEOUT", NULL},
+        [STEP_HASH] = {"FTP-TIMEOUT", "raise timeouts.stall, or say `verify: size`"},
         [STEP_OPEN_DATA] = {"FTP-DATA-TIMEOUT",
                             "a firewall may drop connections to the server's passive ports: the "
                             "partner must open them"},

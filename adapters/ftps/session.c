@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "adapters/ftps/errors.h"
+#include "adapters/ftps/hash.h"
 #include "adapters/ftps/passport.h"
 #include "adapters/trace_step.h"
 #include "daemon/base/mem.h"
@@ -180,6 +181,7 @@ static void take_feature(struct ftp_features *f, const char *line, size_t n)
 	char word[16];
 	size_t k = 0;
 
+	ftp_hash_feature(&f->hashes, line, n);
 	while (n > 0 && *line == ' ') {
 		line++;
 		n--;

@@ -19,7 +19,14 @@
 #include "adapters/ftps/curl_loop.h"
 #include "adapters/ftps/tls.h"
 
+/* Bits 1 << enum checksum_kind; hash.h */
+struct ftp_hashes {
+	unsigned hash, commands; /* with HASH; with a command of its own */
+	unsigned chosen;         /* what HASH computes now, 0: not known */
+};
+
 struct ftp_features {
+	struct ftp_hashes hashes;
 	bool mlst, size, mdtm, rest, utf8;
 	bool is_unix; /* SYST: takes ls's options */
 };

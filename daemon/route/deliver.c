@@ -278,6 +278,28 @@ static int remove_temp(struct delivery *d, struct err *e)
 	return r == ERR_OBJECT ? 0 : r;
 }
 
+/* Once an attempt, whichever way it goes on. */
+static int run_before(struct delivery *d, struct err *e)
+{
+	const struct store_job *j = &d->task->job;
+	struct command_values v = {.path = d->final,
+	                           .name = route_basename(d->final),
+	                           .dir = d->folder,
+	                           .route = j->route,
+	                           .job = j->id,
+	                           .size = j->size,
+	                           .sha256 = j->has_sha256 ? j->sha256 : NULL};
+
+	if (!d->to->before.argv.count || buf_len(&d->before) > 0)
+		return 0;
+	buf_clear(&d->before);
+	(void)buf_add_text(&d->before, "before: "); /* there is room */
+	if (command_run(&d->lease, &d->to->before, &v, &d->before, e) < 0)
+		return err_wrap(e, "the command before the delivery");
+	d->outcome.note = buf_text(&d->before);
+	return 0;
+}
+
 /* Also what was interrupted, and whatever `exists:` has become since. */
 static int append(struct delivery *d, struct err *e)
 {
@@ -292,6 +314,8 @@ static int append(struct delivery *d, struct err *e)
 	};
 	int r = row->is_appending ? 0 : append_begin(&a, e);
 
+	if (r == 0 && !row->is_appending)
+		r = run_before(d, e);
 	if (r == 0 && !row->is_appending)
 		r = store_appending(d->lane->shard->store, row->id, a.at, e);
 	if (r == 0)
@@ -369,25 +393,12 @@ static int look_at_temp(struct delivery *d, struct found *out, struct err *e)
 	return 0;
 }
 
-static int run_before(struct delivery *d, struct err *e)
+static int verify(struct delivery *d, struct err *e)
 {
-	const struct store_job *j = &d->task->job;
-	struct command_values v = {.path = d->final,
-	                           .name = route_basename(d->final),
-	                           .dir = d->folder,
-	                           .route = j->route,
-	                           .job = j->id,
-	                           .size = j->size,
-	                           .sha256 = j->has_sha256 ? j->sha256 : NULL};
+	struct sent_file sent = {d->temp, d->content.path, {0}};
 
-	if (!d->to->before.argv.count)
-		return 0;
-	buf_clear(&d->before);
-	(void)buf_add_text(&d->before, "before: "); /* there is room */
-	if (command_run(&d->lease, &d->to->before, &v, &d->before, e) < 0)
-		return err_wrap(e, "the command before the delivery");
-	d->outcome.note = buf_text(&d->before);
-	return 0;
+	memcpy(sent.sha256, d->sha256, sizeof(sent.sha256));
+	return verify_sent(&d->lease, &sent, d->to->verify, &d->level, e);
 }
 
 static int send_and_publish(struct delivery *d, struct err *e)
@@ -400,7 +411,7 @@ static int send_and_publish(struct delivery *d, struct err *e)
 	if (r == 0 && !d->adopts)
 		r = transmit(d, e);
 	if (r == 0 && !d->adopts)
-		r = verify_sent(&d->lease, d->temp, d->to->verify, &d->level, d->sha256, e);
+		r = verify(d, e);
 	if (r == 0)
 		r = commit_renaming(d, e);
 	return r < 0 ? r : publish(d, e);

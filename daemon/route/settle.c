@@ -36,7 +36,7 @@ static bool is_version_taken(const struct store_job *job, const struct entry *no
 	return now->type == ENTRY_FILE && now->size == job->size &&
 	       (now->mtime_ms == job->mtime_ms || now->mtime_ms == MTIME_UNKNOWN ||
 	        job->mtime_ms == MTIME_UNKNOWN) &&
-	       (!job->identity || now->identity == job->identity);
+	       (!job->identity || !now->identity || now->identity == job->identity);
 }
 
 /* 1 = it lies in our claim folder, where it is nobody else's; s->source tells. */

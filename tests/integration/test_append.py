@@ -22,14 +22,6 @@ def route(ferryd, place, to, **more):
     return source
 
 
-def ftp_folder(server):
-    here = server.home / "inbox"
-    here.mkdir()
-    owner = server.home.stat()
-    os.chown(here, owner.st_uid, owner.st_gid)
-    return here, f"{server.path}/inbox"
-
-
 def give(directory, name, data):
     drop(directory, name, data)
     owner = directory.stat()
@@ -54,7 +46,7 @@ def destination(request, ferryd, partner, place):
         if request.param == "vsftpd" and not find_vsftpd():
             pytest.skip("vsftpd needs its package")
         server = {"proftpd": Proftpd, "vsftpd": Vsftpd}[request.param](place / "server").start()
-        directory, path = ftp_folder(server)
+        directory, path = server.make_folder("inbox")
         ferryd.endpoints["bank"] = server.endpoint()
         to = {"endpoint": "bank", "path": path}
     yield directory, to
@@ -108,7 +100,7 @@ def check_once(ferryd, directory):
 def test_append__goes_on_after_kills_ftps(ferryd, place):
     server = Proftpd(place / "server", extra="TransferRate APPE,STOR 4000").start()
     try:
-        directory, path = ftp_folder(server)
+        directory, path = server.make_folder("inbox")
         ferryd.endpoints["bank"] = server.endpoint()
         source = route(ferryd, place, {"endpoint": "bank", "path": path})
         give(directory, "log", BEFORE)
@@ -152,7 +144,7 @@ def test_append__goes_on_after_kills_sftp(ferryd, place, partner):
 def test_append__holds_what_somebody_else_wrote_to(ferryd, place):
     server = Proftpd(place / "server", extra="TransferRate APPE,STOR 4000").start()
     try:
-        directory, path = ftp_folder(server)
+        directory, path = server.make_folder("inbox")
         ferryd.endpoints["bank"] = server.endpoint()
         source = route(ferryd, place, {"endpoint": "bank", "path": path})
         give(directory, "log", BEFORE)

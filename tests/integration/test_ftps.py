@@ -139,3 +139,30 @@ def test_ftps__the_trace_shows_every_command_and_no_password(ferryd, place):
         assert server.password not in text
     finally:
         server.stop()
+
+
+DIGEST = "LoadModule mod_digest.c\nDigestEngine on\nDigestAlgorithms {}\n"
+
+
+@pytest.mark.parametrize("algorithms,command", [("sha256", "HASH"), ("crc32", "HASH"), ("md5 sha1", "HASH"),
+                                                (None, "RETR")])
+def test_ftps__verifies_by_the_servers_hash(ferryd, place, algorithms, command):
+    """verify: digest asks a server that can hash, and reads back from one that cannot."""
+    server = Proftpd(place / "server", extra=DIGEST.format(algorithms) if algorithms else "").start()
+    try:
+        source, ledger = place / "drop", Ledger()
+        source.mkdir()
+        destination, path = server.make_folder("inbox")
+        ferryd.endpoints["bank"] = server.endpoint(trace={"when": "always"})
+        ferryd.routes["out"] = {"from": {"path": str(source), "after": "delete"},
+                                "to": [{"endpoint": "bank", "path": path, "verify": "digest"}]}
+        fill(ledger, source)
+        ferryd.start()
+        wait_done(ferryd, len(SIZES))
+        ledger.check(destination, "destination")
+        ferryd.stop()
+        text = "".join(f.read_text() for f in (ferryd.traces / "bank").glob("*.trace*"))
+        assert text.count(f"> {command} ") == len(SIZES)
+        assert ("> RETR" in text) == (command == "RETR")
+    finally:
+        server.stop()

@@ -45,12 +45,9 @@ def slow_ftps(request, ferryd, place):
         server = Vsftpd(place / "server", extra="anon_max_rate=4000000").start()
     else:
         server = Proftpd(place / "server", extra="TransferRate RETR 4000").start()
-    source = server.home / "out"
-    source.mkdir()
-    owner = server.home.stat()
-    os.chown(source, owner.st_uid, owner.st_gid)
+    source, path = server.make_folder("out")
     ferryd.endpoints["bank"] = server.endpoint(trace={"when": "always"})
-    route(ferryd, place, "bank", f"{server.path}/out")
+    route(ferryd, place, "bank", path)
     yield server, source
     server.stop()
 

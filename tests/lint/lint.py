@@ -53,7 +53,7 @@ LIBRARIES = [
     (r"sqlite3\.h", ["daemon/store/"]),
     (r"libssh2.*", ["adapters/sftp/"]),
     (r"jansson\.h", ["daemon/control/"]),
-    (r"openssl/.*", ["daemon/base/digest.c", "adapters/sftp/", "adapters/ftps/"]),
+    (r"openssl/.*", ["daemon/base/digest.c", "daemon/base/checksum.c", "adapters/sftp/", "adapters/ftps/"]),
     (r"uv\.h", ["daemon/runtime/"]),
     (r"pcre2\.h", ["daemon/base/regex.c"]),
     (r"systemd/.*", ["daemon/main.c", "daemon/notify.c"]),

@@ -78,8 +78,11 @@ static struct world {
 	uint64_t got;     /* bytes that gets brought */
 	int cut_gets;     /* so many are cut between their pieces */
 	void (*on_cut)(void);
-	bool ignores_offset; /* every get begins at the start */
-	bool is_down;        /* the endpoint `there` does not answer */
+	int wrong_hashes;         /* so many hashes are told that are not those of the file */
+	int hashes;               /* told; they are told at all when this is positive */
+	uint64_t listed_identity; /* of files in listings; stat knows none */
+	bool ignores_offset;      /* every get begins at the start */
+	bool is_down;             /* the endpoint `there` does not answer */
 	struct signal stopped;
 	bool is_stopped;
 	const char *dir; /* of the ferryd that lives */
@@ -288,6 +291,7 @@ static int fake_list(struct connection *c, const char *path, const struct list_l
 		const struct fake_file *f = &world.files[i];
 		struct entry entry = entry_of(f);
 
+		entry.identity = world.listed_identity;
 		if (f->is_there && strncmp(f->path, path, strlen(path)) == 0)
 			r = each(&entry, arg, e);
 	}
@@ -409,6 +413,30 @@ static int fake_append(struct connection *c, const char *path, const struct put_
 	return r;
 }
 
+static int fake_hash(struct connection *c, const char *path, struct server_hash *out, struct err *e)
+{
+	int r = begin_at(c, e);
+	const struct fake_file *f = find(path);
+	struct checksum sum;
+
+	if (r < 0)
+		return r;
+	if (!f)
+		return missing(e);
+	if (world.hashes == 0)
+		return err_set(e, ERR_OBJECT, "OBJ-NO-HASH", 0, "no hash");
+	world.hashes++;
+	out->kind = CHECKSUM_MD5;
+	checksum_init(&sum, out->kind);
+	checksum_update(&sum, f->content, f->size);
+	(void)checksum_final(&sum, out->bytes);
+	if (world.wrong_hashes > 0) {
+		world.wrong_hashes--;
+		out->bytes[3] ^= 1;
+	}
+	return 0;
+}
+
 static int fake_rename(struct connection *c, const char *from, const char *to,
                        enum rename_mode mode, struct err *e)
 {
@@ -491,6 +519,7 @@ static const struct adapter fake = {
         .get = fake_get,
         .put = fake_put,
         .append = fake_append,
+        .hash = fake_hash,
         .rename = fake_rename,
         .remove = fake_remove,
         .mkdir = fake_mkdir,

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include "daemon/base/buf.h"
+#include "daemon/base/checksum.h"
 #include "daemon/base/digest.h"
 #include "daemon/base/err.h"
 #include "daemon/base/escape.h"
@@ -138,6 +139,36 @@ static void test_digest__is_sha256(void **state)
 	                    "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
 
+static void check_sum(enum checksum_kind kind, const char *text, const char *want)
+{
+	unsigned char sum[CHECKSUM_BYTES_MOST];
+	char hex[2 * CHECKSUM_BYTES_MOST + 1];
+	struct checksum c;
+	size_t n;
+
+	checksum_init(&c, kind);
+	checksum_update(&c, text, 1);
+	checksum_update(&c, text + 1, strlen(text + 1));
+	n = checksum_final(&c, sum);
+	assert_int_equal(n, checksum_bytes(kind));
+	for (size_t i = 0; i < n; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", sum[i]);
+	assert_string_equal(hex, want);
+}
+
+static void test_checksum__knows_what_servers_tell(void **state)
+{
+	(void)state;
+	check_sum(CHECKSUM_CRC32, "123456789", "cbf43926"); /* the check value of ISO 3309 */
+	check_sum(CHECKSUM_MD5, "abc", "900150983cd24fb0d6963f7d28e17f72");
+	check_sum(CHECKSUM_SHA1, "abc", "a9993e364706816aba3e25717850c26c9cd0d89d");
+	check_sum(CHECKSUM_SHA256, "abc",
+	          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+	check_sum(CHECKSUM_SHA512, "abc",
+	          "ddaf35a193617abacc417349ae20413112e6fa4e89a97ea20a9eeee64b55d39a"
+	          "2192992a274fc1a836ba3c23a3feebbd454d4423643ce80e2a9ac94fa54ca49f");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +181,7 @@ int main(void)
 	        cmocka_unit_test(test_err__wraps_outermost_first),
 	        cmocka_unit_test(test_text__finds_the_nearest_word),
 	        cmocka_unit_test(test_digest__is_sha256),
+	        cmocka_unit_test(test_checksum__knows_what_servers_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #include "adapters/charset.h"
 #include "adapters/ftps/dialogue.h"
+#include "adapters/ftps/hash.h"
 #include "adapters/ftps/path.h"
 
 static bool hears(struct dialogue *d, const char *line)
@@ -202,6 +203,57 @@ static void test_path__becomes_a_url(void **state)
 	free(root);
 }
 
+/* ---- hashes -------------------------------------------------------------------------------- */
+
+static struct ftp_hashes feature(const char *line)
+{
+	struct ftp_hashes h = {0};
+
+	ftp_hash_feature(&h, line, strlen(line));
+	return h;
+}
+
+enum { SHA256 = 1 << CHECKSUM_SHA256, SHA512 = 1 << CHECKSUM_SHA512, CRC32 = 1 << CHECKSUM_CRC32 };
+
+static void test_hash__features_of_real_servers(void **state)
+{
+	struct ftp_hashes h = feature(" HASH CRC32;MD5;SHA-1;SHA-256*;SHA-512\r"); /* ProFTPD */
+
+	(void)state;
+	assert_int_equal(h.hash, (1 << CHECKSUM_COUNT) - 1);
+	assert_int_equal(h.chosen, SHA256);
+	assert_int_equal(feature(" XCRC").commands, CRC32);
+	assert_int_equal(feature(" XCRC filename;start;end").commands, CRC32); /* Serv-U */
+	assert_int_equal(feature("xsha512").commands, SHA512);
+	h = feature(" HASH SHA-3;WHIRLPOOL*");
+	assert_true(h.hash == 0 && h.chosen == 0 && h.commands == 0);
+	h = feature(" HASHES SHA-256");
+	assert_int_equal(h.hash, 0);
+}
+
+static bool parses(const char *reply, enum checksum_kind kind, const char *want)
+{
+	unsigned char sum[CHECKSUM_BYTES_MOST];
+
+	return ftp_hash_parse(reply, strlen(reply), kind, sum) &&
+	       memcmp(sum, want, checksum_bytes(kind)) == 0;
+}
+
+static void test_hash__answers_of_real_servers(void **state)
+{
+	(void)state;
+	assert_true(
+	        parses("213 CRC32 0-9 CBF43926 /a b.txt\r\n", CHECKSUM_CRC32, "\xcb\xf4\x39\x26"));
+	assert_true(parses("250 cbf43926\r\n", CHECKSUM_CRC32, "\xcb\xf4\x39\x26"));
+	assert_true(
+	        parses("250-Computing\r\n250 CBF43926\r\n", CHECKSUM_CRC32, "\xcb\xf4\x39\x26"));
+	assert_false(parses("250 cbf4392\r\n", CHECKSUM_CRC32, ""));
+	assert_false(parses("250 cbf43926ff\r\n", CHECKSUM_CRC32, ""));
+	assert_false(parses("250 xbf43926\r\n", CHECKSUM_CRC32, ""));
+	assert_false(parses("250", CHECKSUM_CRC32, ""));
+	assert_false(parses("213 SHA-256 0-9 cbf43926 a", CHECKSUM_SHA256, ""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -214,6 +266,8 @@ int main(void)
 	        cmocka_unit_test(test_path__lets_no_command_through),
 	        cmocka_unit_test(test_path__latin_1_both_ways),
 	        cmocka_unit_test(test_path__becomes_a_url),
+	        cmocka_unit_test(test_hash__features_of_real_servers),
+	        cmocka_unit_test(test_hash__answers_of_real_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,14 @@ static void check_the_free_ones(void)
 	assert_int_equal(world.doubled, 0);
 }
 
+static void check_each_arrived_once(void)
+{
+	assert_int_equal(count_files(), FILES);
+	assert_int_equal(world.arrived, FILES);
+	check_file("in/f0", "content of 0");
+	check_the_free_ones();
+}
+
 static const struct plan fails = {.from = FROM_HERE, .to = TO_THERE, .may_hold = true};
 
 /* Whenever it was stopped: a file that was refused is never taken for one that was delivered. */
@@ -150,6 +158,40 @@ static void test_route__delivers_to_both_once(void **state)
 	(void)state;
 	suffer(&twice, FAULT_STOPS, begin_world, judge_both);
 	suffer(&twice, FAULT_CRASHES, begin_world, judge_both);
+}
+
+/* ---- verify: digest ------------------------------------------------------------------------ */
+
+static const struct plan digested = {
+        .from = FROM_HERE,
+        .to = "{endpoint: there, path: in, verify: digest, retry: {first: 10ms, most: 10ms}}"};
+
+static void carry_digested(struct ferryd *d, int wrong)
+{
+	setup(d, &digested);
+	begin_world();
+	world.hashes = wrong < 0 ? 0 : 1;
+	world.wrong_hashes = wrong < 0 ? 0 : wrong;
+	run(d);
+	assert_int_equal(d->done, FILES);
+	check_each_arrived_once();
+	teardown(d);
+}
+
+/* What the server computes of it is compared; what differs is sent again; a server that computes
+ * nothing is read back from. */
+static void test_route__verifies_by_the_servers_own_hash(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	carry_digested(&d, 0);
+	assert_int_equal(world.hashes, 1 + FILES);
+	assert_int_equal(world.got, FILES * strlen("content of 0"));
+	carry_digested(&d, 2);
+	assert_int_equal(world.hashes, 1 + FILES + 2);
+	carry_digested(&d, -1);
+	assert_int_equal(world.got, 2 * FILES * strlen("content of 0"));
 }
 
 /* ---- exists: append ------------------------------------------------------------------------ */
@@ -281,6 +323,20 @@ static void test_route__settles_a_source_once(void **state)
 	}
 }
 
+/* Servers may tell in MLSD what they do not tell in MLST; and LIST tells none at all. */
+static void test_route__settles_where_only_the_listing_tells_identities(void **state)
+{
+	struct ferryd d;
+
+	(void)state;
+	setup(&d, &usual);
+	begin_world();
+	world.listed_identity = 7;
+	run(&d);
+	check_each_arrived_once();
+	teardown(&d);
+}
+
 /* ---- the source changes -------------------------------------------------------------------- */
 
 static bool is_replaced;
@@ -349,14 +405,6 @@ static int count_dropped(const struct ferryd *d, const char *folder)
 	if (dir)
 		(void)closedir(dir);
 	return n;
-}
-
-static void check_each_arrived_once(void)
-{
-	assert_int_equal(count_files(), FILES);
-	assert_int_equal(world.arrived, FILES);
-	check_file("in/f0", "content of 0");
-	check_the_free_ones();
 }
 
 static void test_route__carries_dropped_files(void **state)
@@ -470,6 +518,8 @@ int main(void)
 	        cmocka_unit_test(test_route__never_guesses_who_appended),
 	        cmocka_unit_test(test_route__delivers_to_both_once),
 	        cmocka_unit_test(test_route__settles_a_source_once),
+	        cmocka_unit_test(test_route__settles_where_only_the_listing_tells_identities),
+	        cmocka_unit_test(test_route__verifies_by_the_servers_own_hash),
 	        cmocka_unit_test(test_route__gives_up_a_version_that_was_replaced),
 	        cmocka_unit_test(test_route__carries_dropped_files),
 	        cmocka_unit_test(test_route__leaves_the_claims_of_other_routes),
