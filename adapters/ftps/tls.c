@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "adapters/ftps/tls_own.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/mem.h"
 
@@ -52,6 +53,9 @@ int tls_prepare(struct tls *t, const struct tls_settings *settings, struct err *
 			return err_wrap(e, "passphrase of the client certificate's key");
 		t->has_passphrase = true;
 	}
+	if (settings->certificate &&
+	    tls_own_check(settings, t->has_passphrase ? &t->passphrase : NULL, e) < 0)
+		return e->kind; /* tls_release wipes */
 	t->pins = join_pins(settings);
 	return 0;
 }

@@ -102,7 +102,7 @@ static int alerted(const struct report *r)
 	(void)snprintf(sentence, sizeof(sentence),
 	               "the server ends the TLS handshake with the alert \"%s\"",
 	               SSL_alert_desc_string_long(alert));
-	return ftps_report(r, (struct ftps_meaning){ERR_TRUST, "TLS-ALERT", alert_cure(r, alert)},
+	return ftps_report(r, (struct ftps_meaning){ERR_NETWORK, "TLS-ALERT", alert_cure(r, alert)},
 	                   alert, sentence);
 }
 

@@ -47,7 +47,7 @@ class Authority:
                 .not_valid_before(now + datetime.timedelta(days=first_day))
                 .not_valid_after(now + datetime.timedelta(days=last_day)))
 
-    def issue(self, file, names=("localhost", "127.0.0.1", "::1"), first_day=-1, last_day=30):
+    def issue(self, file, names=("localhost", "127.0.0.1", "::1"), first_day=-1, last_day=30, passphrase=None):
         key = ec.generate_private_key(ec.SECP256R1())
         builder = self.build(subject(names[0]), key, first_day, last_day)
         cert = builder.add_extension(x509.SubjectAlternativeName([general(n) for n in names]),
@@ -56,7 +56,8 @@ class Authority:
         paths[0].write_bytes(cert.public_bytes(serialization.Encoding.PEM))
         paths[1].write_bytes(key.private_bytes(serialization.Encoding.PEM,
                                                serialization.PrivateFormat.PKCS8,
-                                               serialization.NoEncryption()))
+                                               serialization.BestAvailableEncryption(passphrase)
+                                               if passphrase else serialization.NoEncryption()))
         paths[1].chmod(0o600)
         return paths
 
@@ -176,7 +177,7 @@ AuthOrder mod_auth_file.c
 AuthUserFile {folder}/users
 AllowOverwrite on
 AllowStoreRestart on
-{idle}
+TimeoutIdle 600
 MaxInstances 60
 {modules}
 {extra}
@@ -196,6 +197,13 @@ LoadModule mod_tls.c
   {options}
 </IfModule>
 """
+
+
+def instead(extra, text):
+    """ProFTPD obeys the first of equal directives: those of `extra` alone are left."""
+    ours = {line.split()[0] for line in extra.splitlines() if line.strip()} - {"LoadModule"}
+    lines = [line for line in text.splitlines() if not line.split() or line.split()[0] not in ours]
+    return "\n".join(lines + [extra, ""])
 
 
 class Proftpd(Server):
@@ -226,10 +234,11 @@ class Proftpd(Server):
         # compiled in at Debian 12, modules at Debian 13
         parts = "\n".join(f"LoadModule {name}.c" for name in ("mod_ls", "mod_xfer", "mod_delay")
                           if (PROFTPD_MODULES / f"{name}.so").exists())
-        (self.folder / "proftpd.conf").write_text(PROFTPD_CONFIG.format(
-            parts=parts, host=self.host, v6="on" if ":" in self.host else "off", idle="" if "TimeoutIdle" in extra else "TimeoutIdle 600",
+        extra = extra.replace("{ca}", str(self.ca))
+        (self.folder / "proftpd.conf").write_text(instead(extra, PROFTPD_CONFIG.format(
+            parts=parts, host=self.host, v6="on" if ":" in self.host else "off", 
             port=self.port, folder=self.folder, owner=me.pw_name, group=grp.getgrgid(me.pw_gid).gr_name, modules=modules,
-            extra=extra))
+            extra=extra)))
 
     def command(self):
         return [PROFTPD, "-n", "-q", "-c", str(self.folder / "proftpd.conf")]
@@ -315,7 +324,8 @@ class Vsftpd(Server):
         (self.folder / "vsftpd.conf").write_text(VSFTPD_CONFIG.format(
             listen=f"listen=NO\nlisten_ipv6=YES\nlisten_address6={host}" if ":" in host
             else f"listen=YES\nlisten_ipv6=NO\nlisten_address={host}",
-            port=self.port, folder=self.folder, root=root, owner="daemon", tls=text, extra=extra))
+            port=self.port, folder=self.folder, root=root, owner="daemon", tls=text,
+            extra=extra.replace("{ca}", str(self.ca))))
 
     def command(self):
         return [self.program, str(self.folder / "vsftpd.conf")]
