@@ -8,7 +8,8 @@
 #include "daemon/base/mem.h"
 #include "daemon/runtime/fiber.h"
 
-enum { ZONE_STEP_MS = 15 * 60 * 1000, ZONE_MOST_MS = 15 * 3600 * 1000, MINUTE_MS = 60 * 1000 };
+/* Weeks to ask for in one listing, and refusals in a row after which the rest is taken as it is. */
+enum { ASK_MOST = 64, REFUSALS_MOST = 3, MINUTE_MS = 60 * 1000 };
 
 /* An entry that waits until the server's zone is known. */
 struct held {
@@ -26,8 +27,7 @@ struct ftp_list {
 	void *arg;
 	struct ftp_listing *parser;
 	size_t names, bytes;
-	struct held *held, **last;  /* only while the zone is not known */
-	const struct held *witness; /* a file whose time is told to the minute */
+	struct held *held, **last; /* whose zone is not known yet */
 };
 
 enum ftp_dialect ftp_session_dialect(const struct ftp_session *s)
@@ -42,9 +42,11 @@ enum ftp_dialect ftp_session_dialect(const struct ftp_session *s)
 	}
 }
 
-static bool wants_zone(const struct ftp_session *s)
+/* A listed local time. One that is a date only stays as it is: 0 o'clock of that day. */
+static bool has_zone(const struct ftp_list *l, const struct entry *entry)
 {
-	return ftp_session_dialect(s) == FTP_LIST && s->features.mdtm && !s->zone_is_known;
+	return ftp_session_dialect(l->session) == FTP_LIST && l->session->features.mdtm &&
+	       entry->mtime_ms != MTIME_UNKNOWN && ftp_listing_precision_ms(l->parser) <= MINUTE_MS;
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
@@ -70,9 +72,6 @@ static void hold(struct ftp_list *l, const struct entry *entry, char *name)
 	h->entry.name = name;
 	*l->last = h;
 	l->last = &h->next;
-	if (!l->witness && entry->type == ENTRY_FILE && entry->mtime_ms != MTIME_UNKNOWN &&
-	    ftp_listing_precision_ms(l->parser) <= MINUTE_MS)
-		l->witness = h;
 }
 
 static int on_entry(const struct entry *entry, void *arg, struct err *e)
@@ -88,9 +87,12 @@ static int on_entry(const struct entry *entry, void *arg, struct err *e)
 		l->session->list_precision_ms = ftp_listing_precision_ms(l->parser);
 	name = charset_decode(l->session->endpoint->charset, entry->name, &mine.name_bytes);
 	mine.name = name;
-	if (wants_zone(l->session)) {
-		hold(l, &mine, name);
-		return 0;
+	if (has_zone(l, &mine)) {
+		if (!server_zone_knows(&l->session->zone, mine.mtime_ms)) {
+			hold(l, &mine, name);
+			return 0;
+		}
+		mine.mtime_ms -= server_zone_ahead(&l->session->zone, mine.mtime_ms);
 	}
 	r = l->each(&mine, l->arg, e);
 	free(name);
@@ -106,44 +108,56 @@ static int on_bytes(void *arg, const void *data, size_t n, struct err *e)
 
 /* ---- the server's zone --------------------------------------------------------------------- */
 
-/* Listed local times were taken for UTC: by how much was that wrong? Zones differ by quarters of an
- * hour, and the listing leaves out the seconds. */
-static void measure_zone(struct ftp_list *l)
+/* 1 = learnt, 0 = refused or absurd. */
+static int learn_from(struct ftp_list *l, const struct held *h, struct err *e)
 {
 	struct ftp_session *s = l->session;
-	_cleanup_free_ char *there = NULL;
-	struct err ignored;
-	int64_t real, ahead;
+	_cleanup_free_ char *there =
+	        mem_printf("%s%s%s", l->there, strcmp(l->there, "/") == 0 ? "" : "/", h->name);
+	int64_t real, listed = h->entry.mtime_ms;
+	int r = ftp_ask_mdtm(s, there, &real, e);
 
-	if (!l->witness || memchr(l->witness->name, '/', l->witness->entry.name_bytes))
-		return;
-	there = mem_printf("%s%s%s", l->there, strcmp(l->there, "/") == 0 ? "" : "/",
-	                   l->witness->name);
-	/* refused or absurd: times stay as listed */
-	if (ftp_ask_mdtm(s, there, &real, &ignored) < 0)
-		return;
-	ahead = l->witness->entry.mtime_ms - real;
-	ahead = (ahead + (ahead < 0 ? -1 : 1) * ZONE_STEP_MS / 2) / ZONE_STEP_MS * ZONE_STEP_MS;
-	if (ahead > ZONE_MOST_MS || ahead < -ZONE_MOST_MS)
-		return;
-	s->zone_offset_ms = ahead;
-	s->zone_is_known = true;
-	TRACE(s->trace, TRACE_SFTP, "the server's local time is %+lld min from UTC",
-	      (long long)ahead / MINUTE_MS);
+	if (r == ERR_NETWORK || r == ERR_CANCELED)
+		return r;
+	if (r < 0 || !server_zone_learn(&s->zone, listed, real))
+		return 0;
+	TRACE(s->trace, TRACE_SFTP, "the server's local time is %+lld min from UTC in that week",
+	      (long long)server_zone_ahead(&s->zone, listed) / MINUTE_MS);
+	return 1;
+}
+
+static bool is_witness(const struct ftp_list *l, const struct held *h)
+{
+	return h->entry.type == ENTRY_FILE && !memchr(h->name, '/', h->entry.name_bytes) &&
+	       !server_zone_knows(&l->session->zone, h->entry.mtime_ms);
+}
+
+/* One file of each week is asked for its time in UTC. */
+static int learn_zone(struct ftp_list *l, struct err *e)
+{
+	int asked = 0, refused = 0;
+
+	for (const struct held *h = l->held; h && asked < ASK_MOST && refused < REFUSALS_MOST;
+	     h = h->next) {
+		int r;
+
+		if (!is_witness(l, h))
+			continue;
+		r = learn_from(l, h, e);
+		if (r < 0)
+			return r;
+		asked++;
+		refused = r ? 0 : refused + 1;
+	}
+	return 0;
 }
 
 static int deliver_held(struct ftp_list *l, struct err *e)
 {
-	int64_t ahead;
-	int r = 0;
+	int r = learn_zone(l, e);
 
-	if (!l->held)
-		return 0;
-	measure_zone(l);
-	ahead = l->session->zone_offset_ms;
 	for (struct held *h = l->held; h && r == 0; h = h->next) {
-		if (h->entry.mtime_ms != MTIME_UNKNOWN)
-			h->entry.mtime_ms -= ahead;
+		h->entry.mtime_ms -= server_zone_ahead(&l->session->zone, h->entry.mtime_ms);
 		r = l->each(&h->entry, l->arg, e);
 		if (r == 0)
 			r = fiber_breathe(e);
@@ -229,7 +243,7 @@ int ftp_list(struct ftp_session *s, const char *path, const struct list_limits *
 		return e->kind;
 	l.there = there;
 	l.last = &l.held;
-	l.parser = ftp_listing_new(dialect, clock_wall_ms(), s->zone_offset_ms);
+	l.parser = ftp_listing_new(dialect, clock_wall_ms(), 0);
 	r = dialect == FTP_MLSD ? run_mlsd(&l, e) : run_list(&l, e);
 	if (r == 0)
 		r = ftp_listing_end(l.parser, on_entry, &l, e);

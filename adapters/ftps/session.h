@@ -17,6 +17,7 @@
  */
 #pragma once
 #include "adapters/ftps/curl_loop.h"
+#include "adapters/ftps/server_zone.h"
 #include "adapters/ftps/tls.h"
 
 /* Bits 1 << enum checksum_kind; hash.h */
@@ -42,9 +43,8 @@ struct ftp_session {
 	char *host_url; /* "ftp://host:port/" */
 	char *entry;    /* the login directory, absolute, as the server's bytes; NULL: not known */
 	struct ftp_features features;
-	char type;              /* last TYPE the server was told, 0: none */
-	int64_t zone_offset_ms; /* the server's local time, ahead of UTC */
-	bool zone_is_known;
+	char type; /* last TYPE the server was told, 0: none */
+	struct server_zone zone;
 	int64_t list_precision_ms; /* of the times in listings, 0: none seen yet */
 	bool rename_refuses_taken; /* RNTO does not replace */
 };

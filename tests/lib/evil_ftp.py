@@ -55,7 +55,8 @@ MODES = {
     "stor_552": "disk full after the data",
     "reuse_522": "refuses the data connection as vsftpd does when the session is not reused",
     "tls_reuse_425": "the same as ProFTPD does",
-    "list_names": "names that climb, names with a slash, with CR and of 10,000 bytes",
+    "list_names": "names that climb, with a slash, with ESC and longer than any file's",
+    "list_long": "a name of 10,000 bytes",
     "list_unknown": "a listing nobody understands",
     "list_endless": "a listing that never ends",
     "list_crlf": "a name with a line end in it, in LIST",
@@ -384,9 +385,11 @@ class Session:
 
     def on_mlsd(self, _):
         if self.mode == "list_names":
-            names = [b"../up.txt", b"..", b"a/b.txt", b"/abs.txt", b"cr\rDELE a.txt", b"n" * 10000, b"nul\0.txt"]
+            names = [b"../up.txt", b"..", b"a/b.txt", b"/abs.txt", b"\x1b[2J.txt", b"n" * 300]
             return self.transfer(b"".join(b"type=file;size=100000;modify=20240131120000; %s\r\n" % n
                                           for n in names) + MLSD)
+        if self.mode == "list_long":
+            return self.transfer(MLSD + b"type=file;size=1;modify=20240131120000; " + b"n" * 10000 + b"\r\n")
         return self.transfer(MLSD[:20] if self.mode == "tls_list_cut" else MLSD)
 
     def on_list(self, _):

@@ -91,6 +91,7 @@ class Server:
         self.host = host
         self.port = free_port()
         self.process = None
+        self.env = {}
         self.log = self.folder / "server.log"
         self.authority = Authority(self.folder / "tls")
         self.ca = self.authority.pem
@@ -104,7 +105,8 @@ class Server:
         assert self.process is None
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log,
-                                            stderr=log, start_new_session=True)
+                                            stderr=log, start_new_session=True,
+                                            env=dict(os.environ, **self.env))
         wait_for(self.answers, lambda: f"an FTP server on port {self.port}\n{self.log_text()}", 20)
         return self
 

@@ -54,6 +54,8 @@ static const struct row {
         {"retr_550", GETS, ERR_OBJECT, "OBJ-DENIED"},
         {"stor_552", PUTS, ERR_BUSY, "OBJ-NO-SPACE"},
         {"list_unknown", LISTS, ERR_PROTOCOL, "FTP-LIST-DIALECT"},
+        {"list_crlf", LISTS, ERR_PROTOCOL, "FTP-LIST-DIALECT"},
+        {"list_long", LISTS, ERR_PROTOCOL, "FTP-LIST-LINE"},
         {"list_endless", LISTS, ERR_POLICY, "LIST-TOO-LONG"},
         {"mlst_lies", STATS, ERR_PROTOCOL, "FTP-MLST-REPLY"},
         {"tls_cut", GETS, ERR_INTEGRITY, "DATA-SHORT"},
