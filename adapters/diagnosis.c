@@ -377,6 +377,27 @@ int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, co
 	               where, (double)waited_ms / 1000.0, setting);
 }
 
+/* What nologin, shells and PAM print when an account may not be used. */
+int diagnosis_account(const void *text, size_t n, struct err *e)
+{
+	static const char *const words[] = {
+	        "currently not available", "has expired",  "is locked",         "is disabled",
+	        "not allowed to log in",   "Login denied", "Permission denied", "No directory",
+	};
+	char shown[SHORT_ROOM];
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (holds(text, n, words[i]))
+			return err_set(
+			        e, ERR_AUTH, "SSH-ACCOUNT", 0,
+			        "the login works, but the account may not be used: the "
+			        "server says \"%s\" where SFTP should begin. It is locked, "
+			        "expired, or has no shell that may run SFTP: ask the partner "
+			        "to look at the account",
+			        escape(text, n, shown, sizeof(shown)));
+	return 0;
+}
+
 int diagnosis_no_subsystem(const char *user, const char *name, struct err *e)
 {
 	char u[SHORT_ROOM], n[64];

@@ -104,6 +104,9 @@ int diagnosis_lost(const struct diagnosis_loss *l, struct err *e);
 int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,
                       struct err *e);
 
+/* The session printed a refusal instead of starting: SSH-ACCOUNT; 0 when the text is none. */
+int diagnosis_account(const void *text, size_t n, struct err *e);
+
 /* Subsystem refused: SSH-NO-SFTP; session channel refused: SSH-CHANNEL-REFUSED. */
 int diagnosis_no_subsystem(const char *user, const char *name, struct err *e);
 int diagnosis_no_channel(const char *user, const char *words, int native, struct err *e);

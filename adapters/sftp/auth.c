@@ -195,6 +195,16 @@ static int exchange(struct login *l, int *kind, struct err *e)
 	return rc;
 }
 
+static void trace_key(const struct login *l, const struct auth_step *s)
+{
+	char what[sizeof(s->from) + KEY_TYPE_BYTES + FINGERPRINT_BYTES + CERTIFICATE_WORDS + 32];
+
+	if (s->kind != AUTH_PUBLICKEY || !trace_wants(l->ssh->trace, TRACE_PUBLICKEY))
+		return;
+	describe(l, s, what, sizeof(what));
+	TRACE(l->ssh->trace, TRACE_PUBLICKEY, "shows %s", what);
+}
+
 static int try_step(struct login *l, struct auth_step *s, struct err *e)
 {
 	int rc, kind;
@@ -202,6 +212,7 @@ static int try_step(struct login *l, struct auth_step *s, struct err *e)
 	l->step = s;
 	s->done = true;
 	TRACE(l->ssh->trace, TRACE_AUTH, "trying %s %s", method_of(l, s), s->from);
+	trace_key(l, s);
 	do {
 		rc = exchange(l, &kind, e);
 	} while (!kind && may_repeat(l, rc) && has_codes_left(s));

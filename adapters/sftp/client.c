@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "adapters/diagnosis.h"
 #include "adapters/sftp/client_state.h"
 #include "adapters/sftp/errors.h"
 #include "adapters/trace_step.h"
@@ -209,6 +210,10 @@ int sftp_client_bad_frame(struct sftp_client *c, enum wire_frame frame, struct e
 		                          frame == WIRE_FRAME_EMPTY
 		                                  ? "a packet of no bytes"
 		                                  : "a packet longer than any packet may be");
+	if (diagnosis_account(p, text, e) < 0) {
+		sftp_client_fail(c, e);
+		return e->kind;
+	}
 	err_set(e, ERR_PROTOCOL, "SFTP-GARBAGE", 0,
 	        "the server sends text where SFTP packets belong: \"%s\"; the partner must stop "
 	        "the account's login scripts (such as ~/.bashrc) from printing",

@@ -295,7 +295,8 @@ static void trace_traffic(const struct session *s)
 
 	TRACE(s->ssh.trace, TRACE_TRANSPORT,
 	      "%llu bytes received, %llu sent, keys exchanged %u times",
-	      (unsigned long long)t.received, (unsigned long long)t.sent, 1 + s->ssh.rekey.count);
+	      (unsigned long long)t.received, (unsigned long long)t.sent,
+	      (s->ssh.rekey.block != NULL) + s->ssh.rekey.count);
 }
 
 void session_close(struct session *s)

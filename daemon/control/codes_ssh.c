@@ -36,7 +36,7 @@ const struct code_text codes_ssh[] = {
          "A server that has only an RSA key and signs with SHA-2, which libssh2 before 1.11 cannot "
          "check; a list of ours that is too short.",
          "Ask the partner for an Ed25519 or ECDSA host key, run ferryd with libssh2 1.11.1 (Debian "
-         "13), or widen `algorithms: {host_key: ...}`."},
+         "13), or widen `algorithms: {host_keys: ...}`."},
         {"SSH-KEX-NO-CIPHER", ERR_CONFIG, "Both sides have no cipher in common.",
          "A server that allows only AES-GCM or ChaCha20, which libssh2 before 1.11 lacks; a list "
          "of ours that is too short.",
@@ -155,6 +155,11 @@ const struct code_text codes_ssh[] = {
          "never end fill it.",
          "Login scripts that hang, a home directory on a dead network drive.",
          "It is tried again; ask the partner where it repeats."},
+        {"SSH-ACCOUNT", ERR_AUTH, "The login was accepted, but the account may not be used.",
+         "A locked or expired account, a shell that is not allowed (nologin), a home directory "
+         "that is missing.",
+         "Ask the partner to look at the account; the server's log names the reason. Then ferryctl "
+         "resume a route."},
         {"SSH-LOST", ERR_NETWORK,
          "The connection ended while something was under way; the message tells during what.",
          "A restart at the partner, an idle limit of a firewall, a network that broke.",

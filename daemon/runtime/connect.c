@@ -42,6 +42,18 @@ static void tune(int fd)
 	set_option(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEP_PROBES);
 }
 
+static int silent(struct err *e)
+{
+	char words[ERR_MESSAGE_BYTES];
+
+	memcpy(words, e->message, sizeof(words));
+	return err_set(
+	        e, ERR_NETWORK, "NET-TIMEOUT", 0,
+	        "%.600s: no answer. The machine is down, or a firewall drops what we send: ask "
+	        "the partner whether our address is allowed",
+	        words);
+}
+
 /* Writing nothing tells the outcome, with the error the loop may have taken out of the socket. */
 static int outcome(struct io *io, const struct place *p, struct deadline d, struct err *e)
 {
@@ -51,7 +63,7 @@ static int outcome(struct io *io, const struct place *p, struct deadline d, stru
 
 	if (io_wait(io, IO_WRITABLE, p->text, d, e) < 0) {
 		if (e->kind == ERR_NETWORK)
-			e->code = "NET-TIMEOUT";
+			return silent(e);
 		return e->kind;
 	}
 	if (io_try_write(io, "", 0, &inner) < 0)

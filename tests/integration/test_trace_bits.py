@@ -24,7 +24,7 @@ HOLDS = {
              r"> \d+ READ /\S+/a offset=0 bytes=\d+", r'< \d+ \w+ \S* ?2 SSH_FX_NO_SUCH_FILE "No such file" \d+\.\d ms',
              r"< \d+ READ /\S+/a DATA bytes=5 \d+\.\d ms"],
     "error": ["SSH_FX_NO_SUCH_FILE 2"],
-    "publickey": ["signed with ssh-ed25519"],
+    "publickey": [r"shows publickey /\S+/user_key \(ssh-ed25519 SHA256:\S+\)", "signed with ssh-ed25519"],
     "socket": [r"received \d+ bytes", r"sent \d+ bytes", r"we send KEXINIT, \d+ bytes in clear", "the server sends NEWKEYS, 16 bytes in clear",
                r"  0000  [0-9a-f]{64}  .*"],
 }
