@@ -107,8 +107,10 @@ struct source {
 
 struct put_options {
 	struct source source;
-	int mode;           /* permission bits to set at the open file, -1 = leave to the server */
-	bool durable;       /* ask the server to flush to disk where it can (fsync@openssh.com) */
+	int mode;         /* permission bits to set at the open file, -1 = leave to the server */
+	bool durable;     /* ask the server to flush to disk where it can (fsync@openssh.com) */
+	int64_t mtime_ms; /* to set when all is written; 0 = leave to the server. Where it cannot be
+	                     * set, the put fails. append leaves it alone. */
 	uint64_t append_at; /* append: the size the file has now */
 };
 

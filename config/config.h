@@ -185,6 +185,7 @@ struct endpoint_config {
 enum order_by { ORDER_NAME, ORDER_MTIME, ORDER_SIZE };
 enum after_kind { AFTER_KEEP, AFTER_DELETE, AFTER_MOVE, AFTER_RENAME };
 enum exists_policy { EXISTS_FAIL, EXISTS_REPLACE, EXISTS_SKIP, EXISTS_RENAME, EXISTS_APPEND };
+enum mtime_policy { MTIME_NEW, MTIME_KEEP };
 enum verify_policy { VERIFY_SIZE, VERIFY_NONE, VERIFY_DIGEST };
 
 struct route_source {
@@ -230,6 +231,7 @@ struct route_dest {
 	enum exists_policy exists;
 	int mode;   /* -1 = not set */
 	bool mkdir; /* create missing directories */
+	enum mtime_policy mtime;
 	enum verify_policy verify;
 	struct retry_config retry;
 	struct remote_command before, after; /* sftp only */

@@ -188,6 +188,7 @@ static void add_dest(struct text *t, const struct route_dest *d)
 	add_text(t, d->name);
 	add_number(t, d->exists);
 	add_number(t, d->mode);
+	add_number(t, d->mtime);
 	add_number(t, d->mkdir);
 	add_number(t, d->verify);
 	add_retry(t, &d->retry);

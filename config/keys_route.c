@@ -174,6 +174,15 @@ static const struct word words_exists[] = {
         {0},
 };
 
+static const struct word words_mtime[] = {
+        {"new", MTIME_NEW, "that of its arrival", NULL},
+        {"keep", MTIME_KEEP,
+         "that of the source file; an FTP server must know MFMT for it. What is appended to a file "
+         "changes its time",
+         NULL},
+        {0},
+};
+
 static const struct word words_verify[] = {
         {"size", VERIFY_SIZE, "the destination shows the right size", NULL},
         {"none", VERIFY_NONE, "the server's word is enough", NULL},
@@ -249,6 +258,8 @@ static const struct key dest_keys[] = {
          .doc = "What happens when a file of that name exists there."},
         {"mode", KEY_MODE, DEST(out.mode), .fallback_doc = "not changed",
          .doc = "File mode in octal digits, in quotes: `\"0640\"`."},
+        {"mtime", KEY_WORD, DEST(out.mtime), .fallback = "new", .words = words_mtime,
+         .doc = "Which time of change the file has there."},
         {"mkdir", KEY_BOOL, DEST(out.mkdir), .fallback = "false",
          .doc = "Whether missing directories are made. On this machine `path` itself must exist."},
         {"verify", KEY_WORD, DEST(out.verify), .fallback = "size", .words = words_verify,

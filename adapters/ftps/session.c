@@ -192,6 +192,7 @@ static void take_feature(struct ftp_features *f, const char *line, size_t n)
 	f->mlst |= strcmp(word, "MLST") == 0 || strcmp(word, "MLSD") == 0;
 	f->size |= strcmp(word, "SIZE") == 0;
 	f->mdtm |= strcmp(word, "MDTM") == 0;
+	f->mfmt |= strcmp(word, "MFMT") == 0;
 	f->rest |= strcmp(word, "REST") == 0;
 	f->utf8 |= strcmp(word, "UTF8") == 0;
 }

@@ -28,7 +28,7 @@ struct ftp_hashes {
 
 struct ftp_features {
 	struct ftp_hashes hashes;
-	bool mlst, size, mdtm, rest, utf8;
+	bool mlst, size, mdtm, mfmt, rest, utf8;
 	bool is_unix; /* SYST: takes ls's options */
 };
 

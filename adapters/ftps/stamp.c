@@ -2,6 +2,7 @@
 
 #include <string.h>
 #include <strings.h>
+#include <time.h>
 
 #include "adapters/adapter.h"
 
@@ -130,4 +131,14 @@ bool ftp_stamp_parse(const char *text, size_t n, int64_t *mtime_ms, int64_t *pre
 	*mtime_ms = ftp_date_utc(&d, 0);
 	*precision_ms = *mtime_ms == MTIME_UNKNOWN ? 0 : fraction ? 1 : SECOND_MS;
 	return true;
+}
+
+void ftp_stamp_write(int64_t mtime_ms, char out[FTP_STAMP_ROOM])
+{
+	time_t seconds = (time_t)(mtime_ms / 1000);
+	struct tm tm;
+
+	out[0] = '\0';
+	if (gmtime_r(&seconds, &tm) && tm.tm_year <= 9999 - 1900)
+		(void)strftime(out, FTP_STAMP_ROOM, "%Y%m%d%H%M%S", &tm);
 }

@@ -24,6 +24,9 @@ void ftp_date_tell_year(struct ftp_date *d, int64_t now_ms);
 
 /* YYYYMMDDHHMMSS[.fraction] is all of the text; false: it is not. *precision_ms: 1000 or 1. */
 bool ftp_stamp_parse(const char *text, size_t n, int64_t *mtime_ms, int64_t *precision_ms);
+/* The same in seconds, UTC: YYYYMMDDHHMMSS. */
+enum { FTP_STAMP_ROOM = 16 };
+void ftp_stamp_write(int64_t mtime_ms, char out[FTP_STAMP_ROOM]);
 /* ".123456" as whole ms, for the digits behind the dot. */
 int ftp_fraction_ms(const char *digits, size_t n);
 

@@ -2,6 +2,7 @@
 
 #include "adapters/ftps/files.h"
 #include "adapters/ftps/path.h"
+#include "adapters/ftps/stamp.h"
 #include "adapters/received.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -178,18 +179,59 @@ static int set_mode(const struct sending *p, struct err *e)
 	return 0;
 }
 
+static bool sets_time(const struct sending *p)
+{
+	return p->o->mtime_ms > 0 && strcmp(p->verb, "STOR") == 0;
+}
+
+/* Asked before the file is sent, not after. */
+static int check_may_set_time(const struct sending *p, struct err *e)
+{
+	struct escaped tmp;
+
+	if (!sets_time(p) || p->session->features.mfmt)
+		return 0;
+	return err_set(e, ERR_POLICY, "FTP-NO-MFMT", 0,
+	               "write %s: the server cannot set the time of a file (no MFMT in its answer "
+	               "to FEAT); remove mtime: from the destination",
+	               escape_name(p->path, &tmp));
+}
+
+/* draft-somers-ftp-mfxx §3 */
+static int set_time(const struct sending *p, struct err *e)
+{
+	char stamp[FTP_STAMP_ROOM];
+	_cleanup_free_ char *mfmt = NULL;
+	const char *commands[1];
+
+	if (!sets_time(p))
+		return 0;
+	ftp_stamp_write(p->o->mtime_ms, stamp);
+	mfmt = mem_printf("MFMT %s %s", stamp, p->there);
+	commands[0] = mfmt;
+	if (ftp_session_commands(p->session, "set the time of", p->path, commands, 1, e) < 0)
+		return e->kind == ERR_OBJECT ? err_wrap(e, "remove mtime: from the destination if "
+		                                           "the server does not let it be set")
+		                             : e->kind;
+	return 0;
+}
+
 static int carry(struct sending *p, enum verification *level, struct err *e)
 {
 	const struct ftp_commands *own = &p->session->endpoint->ftp.commands;
 	int reached = 0;
-	int r = run_commands(p->session, own->before_put, own->before_put_count, e);
+	int r = check_may_set_time(p, e);
 
+	if (r == 0)
+		r = run_commands(p->session, own->before_put, own->before_put_count, e);
 	if (r == 0)
 		r = send_file(p, e);
 	if (r == 0)
 		r = reached = verify(p, e);
 	if (r >= 0 && p->o->mode >= 0 && strcmp(p->verb, "STOR") == 0)
 		r = set_mode(p, e);
+	if (r >= 0)
+		r = set_time(p, e);
 	if (r >= 0)
 		r = run_commands(p->session, own->after_put, own->after_put_count, e);
 	if (r < 0)

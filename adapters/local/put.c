@@ -111,6 +111,15 @@ static int write_piece(void *arg, struct err *e)
 	return 0;
 }
 
+static int set_time(const struct put *p)
+{
+	int64_t ms = p->o->mtime_ms;
+	struct timespec times[2] = {{.tv_nsec = UTIME_OMIT},
+	                            {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000}};
+
+	return ms > 0 && !p->is_append ? futimens(p->fd, times) : 0;
+}
+
 static int finish(void *arg, struct err *e)
 {
 	struct put *p = arg;
@@ -120,6 +129,8 @@ static int finish(void *arg, struct err *e)
 
 	if (!p->is_append && fchmod(p->fd, mode) < 0)
 		return local_err(e, p->c, "set the mode of", p->path);
+	if (set_time(p) < 0)
+		return local_err(e, p->c, "set the time of", p->path);
 	if (fstat(p->fd, &st) < 0)
 		return local_err(e, p->c, "stat", p->path);
 	if ((uint64_t)st.st_size != p->before + p->o->source.size)

@@ -211,15 +211,27 @@ static int write_all(struct put *p, struct err *e)
 
 /* ---- finish -------------------------------------------------------------------------------- */
 
-static int send_mode(struct put *p, struct err *e)
+/* Once more the mode, which the open has put through the server's mask; and the time. */
+static struct wire_attrs end_attrs(const struct put *p)
 {
 	struct wire_attrs attrs = mode_attrs(p);
+	int64_t mtime = p->o->mtime_ms / 1000;
+
+	if (mtime > 0 && mtime <= UINT32_MAX && !p->is_append) {
+		attrs.flags |= WIRE_ATTR_ACMODTIME;
+		attrs.mtime = (uint32_t)mtime;
+	}
+	return attrs;
+}
+
+static int send_attrs(struct put *p, const struct wire_attrs *attrs, struct err *e)
+{
 	int r = sftp_request_begin(&p->mode, e);
 
 	if (r < 0)
 		return r;
 	sftp_handle_put(&p->handle);
-	wire_put_attrs(sftp_client_out(p->client), &attrs);
+	wire_put_attrs(sftp_client_out(p->client), attrs);
 	sftp_request_send(&p->mode);
 	return 0;
 }
@@ -244,7 +256,8 @@ static int join_lanes(struct put *p, struct err *e)
 /* All that follows the last WRITE, in one go. */
 static int send_end(struct put *p, struct err *e)
 {
-	int r = p->o->mode >= 0 && !p->is_append ? send_mode(p, e) : 0;
+	struct wire_attrs attrs = end_attrs(p);
+	int r = attrs.flags ? send_attrs(p, &attrs, e) : 0;
 
 	if (r == 0 && may_sync(p))
 		r = sftp_ask_handle(&p->sync, &p->handle, SFTP_FSYNC, p->path, e);
@@ -263,8 +276,8 @@ static int settle_mode(struct put *p, struct err *e)
 
 	if (r == ERR_OBJECT)
 		return sftp_err_refine(e, ERR_OBJECT, e->code,
-		                       "remove mode: from the destination if the server does not "
-		                       "let it be set");
+		                       "remove mode: and mtime: from the destination if the "
+		                       "server does not let them be set");
 	return r;
 }
 

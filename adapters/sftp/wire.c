@@ -63,13 +63,17 @@ void wire_put_text(struct buf *out, const char *text)
 
 void wire_put_attrs(struct buf *out, const struct wire_attrs *a)
 {
-	uint32_t flags = a->flags & (WIRE_ATTR_SIZE | WIRE_ATTR_PERMISSIONS);
+	uint32_t flags = a->flags & (WIRE_ATTR_SIZE | WIRE_ATTR_PERMISSIONS | WIRE_ATTR_ACMODTIME);
 
 	wire_put_u32(out, flags);
 	if (flags & WIRE_ATTR_SIZE)
 		wire_put_u64(out, a->size);
 	if (flags & WIRE_ATTR_PERMISSIONS)
 		wire_put_u32(out, a->permissions);
+	if (flags & WIRE_ATTR_ACMODTIME) {
+		wire_put_u32(out, a->mtime); /* when it was read last is nothing that we know */
+		wire_put_u32(out, a->mtime);
+	}
 }
 
 size_t wire_begin(struct buf *out, enum wire_type type, uint32_t id)

@@ -86,7 +86,8 @@ static bool is_adoption(const struct delivery *d)
 	if (d->task->delivery.state == DELIVERY_RENAMING)
 		return d->task->delivery.verification == VERIFIED_NONE;
 	return d->lease.adapter->adopt && !d->lane->adopts_nothing && c->to_count == 1 &&
-	       d->to->exists != EXISTS_APPEND && d->content.place == IN_SPOOL &&
+	       d->to->exists != EXISTS_APPEND && d->to->mtime != MTIME_KEEP &&
+	       d->content.place == IN_SPOOL &&
 	       same_filesystem(d->content.path, d->to->endpoint->root);
 }
 
@@ -150,10 +151,12 @@ static int upload(struct delivery *d, struct err *e)
 {
 	struct content *c = mem_new_of(struct content);
 	struct put_options o = {.mode = d->to->mode, .durable = true};
+	int64_t mtime_ms = d->task->job.mtime_ms;
 	int r = content_open(c, d->content.path, d->task->job.size, e);
 
 	if (r == 0) {
 		o.source = content_source(c);
+		o.mtime_ms = d->to->mtime == MTIME_KEEP && mtime_ms > 0 ? mtime_ms : 0;
 		r = d->lease.adapter->put(d->lease.connection, d->temp, &o, &d->level, e);
 	}
 	if (r == 0)

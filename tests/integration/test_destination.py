@@ -122,3 +122,24 @@ def test_destination__retry_gives_up_after_its_attempts(ferryd, route_in, partne
     shown = ferryd.ask("show", str(job["id"]))
     assert shown["deliveries"][0]["attempts"] == 3, shown
     assert (source / "a").exists(), "nothing is lost"
+
+
+def test_destination__keeps_the_time_where_told(ferryd, destination):
+    source, directory, to = destination
+    to["mtime"] = "keep"
+    for name, data in (("small", b"abc"), ("empty", b""), ("large", bytes(2_500_000))):
+        drop(source, name, data)
+        os.utime(source / name, (1_600_000_000, 1_600_000_001))
+    ferryd.start()
+    for name in ("small", "empty", "large"):
+        wait_state(ferryd, name, "done")
+        assert (directory / name).stat().st_mtime == 1_600_000_001, name
+
+
+def test_destination__gives_a_new_time_otherwise(ferryd, destination):
+    source, directory, _ = destination
+    drop(source, "a", b"abc")
+    os.utime(source / "a", (1_600_000_000, 1_600_000_000))
+    ferryd.start()
+    wait_state(ferryd, "a", "done")
+    assert time.time() - (directory / "a").stat().st_mtime < 3600

@@ -166,3 +166,20 @@ def test_ftps__verifies_by_the_servers_hash(ferryd, place, algorithms, command):
         assert ("> RETR" in text) == (command == "RETR")
     finally:
         server.stop()
+
+
+def test_ftps__keeps_the_time_where_the_server_can(ferryd, server, place):
+    (place / "drop").mkdir()
+    destination, path = server.make_folder("inbox")
+    ferryd.endpoints["bank"] = server.endpoint()
+    ferryd.routes["out"] = {"from": {"path": str(place / "drop"), "after": "delete"},
+                            "to": [{"endpoint": "bank", "path": path, "mtime": "keep"}]}
+    drop(place / "drop", "a b", b"abc")
+    os.utime(place / "drop/a b", (1_600_000_000, 1_600_000_001))
+    ferryd.start()
+    if isinstance(server, Proftpd):
+        wait_done(ferryd, 1)
+        assert (destination / "a b").stat().st_mtime == 1_600_000_001
+    else:
+        job = wait_for(lambda: (j := ferryd.job("a b")) and j["state"] == "held" and j, "a held file")
+        assert "FTP-NO-MFMT" in ferryd.say("show", str(job["id"])) and visible(destination) == []

@@ -14,6 +14,7 @@
 #include "adapters/ftps/dialogue.h"
 #include "adapters/ftps/hash.h"
 #include "adapters/ftps/path.h"
+#include "adapters/ftps/stamp.h"
 
 static bool hears(struct dialogue *d, const char *line)
 {
@@ -203,6 +204,24 @@ static void test_path__becomes_a_url(void **state)
 	free(root);
 }
 
+/* ---- times --------------------------------------------------------------------------------- */
+
+static void test_stamp__is_written_as_it_is_read(void **state)
+{
+	static const int64_t times[] = {1000, 951782400000, 1600000001000, 253402300799000};
+	char text[FTP_STAMP_ROOM];
+	int64_t back, precision;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		ftp_stamp_write(times[i], text);
+		assert_true(ftp_stamp_parse(text, strlen(text), &back, &precision));
+		assert_int_equal(back, times[i]);
+	}
+	ftp_stamp_write(1600000001999, text);
+	assert_string_equal(text, "20200913122641");
+}
+
 /* ---- hashes -------------------------------------------------------------------------------- */
 
 static struct ftp_hashes feature(const char *line)
@@ -266,6 +285,7 @@ int main(void)
 	        cmocka_unit_test(test_path__lets_no_command_through),
 	        cmocka_unit_test(test_path__latin_1_both_ways),
 	        cmocka_unit_test(test_path__becomes_a_url),
+	        cmocka_unit_test(test_stamp__is_written_as_it_is_read),
 	        cmocka_unit_test(test_hash__features_of_real_servers),
 	        cmocka_unit_test(test_hash__answers_of_real_servers),
 	};
