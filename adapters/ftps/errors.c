@@ -313,16 +313,25 @@ static int not_connected(const struct report *r)
 /* Active mode: the server did not come to us. */
 static int not_accepted(const struct report *r)
 {
+	return ftps_report(r,
+	                   (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-TIMEOUT",
+	                                         "a firewall must let it in: see data.ports "
+	                                         "and data.address"},
+	                   (int)r->job->rc,
+	                   "the server has not connected to us for the data (active mode)");
+}
+
+/* libcurl 8.14 has lost CURLE_FTP_PORT_FAILED on the way for some reasons. */
+static bool has_no_port(const struct report *r)
+{
+	return r->job->rc == CURLE_FTP_PORT_FAILED ||
+	       (r->s->endpoint->ftp.data.mode == FTP_ACTIVE && holds(r->job->words, "bind("));
+}
+
+static int no_port(const struct report *r)
+{
 	char words[REPORT_ROOM], sentence[REPORT_ROOM + 80];
 
-	if (r->job->rc != CURLE_FTP_PORT_FAILED)
-		return ftps_report(
-		        r,
-		        (struct ftps_meaning){ERR_NETWORK, "FTP-DATA-TIMEOUT",
-		                              "a firewall must let it in: see data.ports "
-		                              "and data.address"},
-		        (int)r->job->rc,
-		        "the server has not connected to us for the data (active mode)");
 	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
 	(void)snprintf(sentence, sizeof(sentence),
 	               "there is no port to wait on for the server's data connection: %s", words);
@@ -371,6 +380,8 @@ static int by_result(const struct report *r)
 
 	if ((int)r->job->rc == TOO_LARGE)
 		return endless_reply(r);
+	if (has_no_port(r))
+		return no_port(r);
 	switch (r->job->rc) {
 	case CURLE_COULDNT_CONNECT:
 		return not_connected(r);
@@ -398,7 +409,6 @@ static int by_result(const struct report *r)
 	case CURLE_USE_SSL_FAILED:
 		return ftps_report(r, (struct ftps_meaning){ERR_TRUST, "TLS-REFUSED", NULL},
 		                   (int)r->job->rc, "the server refuses to encrypt");
-	case CURLE_FTP_PORT_FAILED:
 	case CURLE_FTP_ACCEPT_FAILED:
 	case CURLE_FTP_ACCEPT_TIMEOUT:
 		return not_accepted(r);

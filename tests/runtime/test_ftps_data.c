@@ -20,7 +20,7 @@ static int get_a(struct connection *c, struct err *e)
 
 static const struct row {
 	const char *mode;
-	int pasv_address;
+	enum ftp_pasv_address pasv_address;
 	const char *code; /* NULL: the file comes */
 } rows[] = {
         {"evil_pasv_only", FTP_PASV_IGNORE, NULL},
