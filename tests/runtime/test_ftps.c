@@ -54,6 +54,46 @@ static void test_ftps__carries_every_size(void **state)
 	rig_run(body_sizes);
 }
 
+static int appends(struct connection *c, const char *path, struct content content, uint64_t at,
+                   struct err *e)
+{
+	struct put_options o = {.source = {content_make, &content, content.size - content.at},
+	                        .mode = -1,
+	                        .append_at = at};
+	enum verification level = VERIFIED_NONE;
+	int r = adapter_ftps.append(c, path, &o, &level, e);
+
+	check(r < 0 || level == VERIFIED_SIZE);
+	return r;
+}
+
+static void check_append(struct partner *p, struct connection *c)
+{
+	struct content rest = {.seed = 9, .at = 1000, .size = 300000}, one = {.size = 1};
+	char path[512];
+	struct err e;
+
+	must(sends(c, at(p, "append", path), 9, 1000, &e), &e);
+	must(appends(c, path, rest, 1000, &e), &e);
+	must(fetches(c, path, 9, 300000, &e), &e);
+	check(adapter_ftps.is_alive(c));
+	must_fail(appends(c, path, one, 299999, &e), &e,
+	          "DATA-LONG"); /* one byte was not known of */
+	must_fail(appends(c, path, one, 400000, &e), &e, "DATA-SHORT");
+}
+
+static void body_append(struct worker *w)
+{
+	(void)w;
+	with_each(check_append);
+}
+
+static void test_ftps__appends_and_counts(void **state)
+{
+	(void)state;
+	rig_run(body_append);
+}
+
 /* In the middle, at the last byte, at the end: nothing is left to come then. */
 static void check_resume(struct partner *p, struct connection *c)
 {
@@ -305,6 +345,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_ftps__carries_every_size),
+	        cmocka_unit_test(test_ftps__appends_and_counts),
 	        cmocka_unit_test(test_ftps__gets_the_rest_of_a_file),
 	        cmocka_unit_test(test_ftps__carries_200_files_each_way_on_one_connection),
 	        cmocka_unit_test(test_ftps__names_are_bytes_and_listings_agree_with_stat),

@@ -126,6 +126,42 @@ static void test_adapter_sftp__gets_the_rest_of_a_file(void **state)
 	rig_run(body_rest);
 }
 
+/* ---- append -------------------------------------------------------------------------------- */
+
+static int append(struct connection *c, const char *path, uint64_t size, uint64_t at, struct err *e)
+{
+	struct put_options o = {
+	        .source = {letters, &(uint64_t){size}, size}, .mode = 0600, .append_at = at};
+	enum verification level;
+
+	return sftp->append(c, path, &o, &level, e);
+}
+
+static void body_append(struct worker *w)
+{
+	char path[256];
+	struct partner p;
+	struct connection *c = connect_to(&p, "sshd", NULL);
+	struct err e;
+
+	(void)w;
+	in_folder(path, "append");
+	check(append(c, path, 5, 0, &e) == ERR_OBJECT && strcmp(e.code, "OBJ-MISSING") == 0);
+	put_file(c, path, 100);
+	check(append(c, path, 3 << 20, 100, &e) == 0);
+	get_file(c, path, (3 << 20) + 100);
+	check(append(c, path, 1, 100, &e) == ERR_INTEGRITY && strcmp(e.code, "DATA-LONG") == 0);
+	get_file(c, path,
+	         (3 << 20) + 101); /* added to its end all the same: nothing is overwritten */
+	sftp->close(c);
+}
+
+static void test_adapter_sftp__appends_and_overwrites_nothing(void **state)
+{
+	(void)state;
+	rig_run(body_append);
+}
+
 /* ---- many files at once -------------------------------------------------------------------- */
 
 struct crowd {
@@ -314,6 +350,7 @@ static void test_adapter_sftp__traces_requests_and_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        cmocka_unit_test(test_adapter_sftp__appends_and_overwrites_nothing),
 	        cmocka_unit_test(test_adapter_sftp__gets_the_rest_of_a_file),
 	        cmocka_unit_test(test_adapter_sftp__moves_many_files_at_once),
 	        cmocka_unit_test(test_adapter_sftp__moves_a_large_file),

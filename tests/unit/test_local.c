@@ -308,6 +308,46 @@ static void test_local__large_files_come_back_the_same(void **state)
 	local_run(body_large);
 }
 
+static int append(struct connection *c, const char *name, struct memory *m, uint64_t at,
+                  struct err *e)
+{
+	struct put_options o = {
+	        .source = {supply, m, m->room}, .mode = 0600, .durable = true, .append_at = at};
+	enum verification level;
+
+	m->n = 0;
+	return local->append(c, name, &o, &level, e);
+}
+
+static void body_append(struct connection *c)
+{
+	static const size_t sizes[] = {0, 100, (3 << 20) + 7};
+	struct err e;
+
+	for (size_t i = 0; i < 3; i++) {
+		struct memory more = pattern(sizes[i]);
+		struct memory in = {.data = mem_new(sizes[i] + 5), .room = sizes[i] + 5};
+
+		check(append(c, "none", &more, 0, &e) < 0 &&
+		      is_code(&e, ERR_OBJECT, "OBJ-MISSING"));
+		check(put_text(c, "log", "hello", &e) == 0);
+		check(append(c, "log", &more, 4, &e) < 0 &&
+		      is_code(&e, ERR_INTEGRITY, "DATA-CHANGED"));
+		check(append(c, "log", &more, 5, &e) == 0);
+		check(get(c, "log", &in, &e) == 0 && in.n == sizes[i] + 5);
+		check(memcmp(in.data, "hello", 5) == 0 &&
+		      memcmp(in.data + 5, more.data, sizes[i]) == 0);
+		free(in.data);
+		free(more.data);
+	}
+}
+
+static void test_local__appends_to_what_it_was_told(void **state)
+{
+	(void)state;
+	local_run(body_append);
+}
+
 static void body_rest(struct connection *c)
 {
 	static const size_t sizes[] = {100, (3 << 20) + 7};
@@ -821,6 +861,7 @@ int main(void)
 	        test(test_local__gets_a_file),
 	        test(test_local__gets_only_what_was_announced),
 	        test(test_local__gets_the_rest_of_a_file),
+	        test(test_local__appends_to_what_it_was_told),
 	        test(test_local__large_files_come_back_the_same),
 	        test(test_local__notices_a_change_while_reading),
 	        test(test_local__refuses_what_is_not_a_plain_file),
