@@ -380,8 +380,6 @@ static int by_result(const struct report *r)
 
 	if ((int)r->job->rc == TOO_LARGE)
 		return endless_reply(r);
-	if (has_no_port(r))
-		return no_port(r);
 	switch (r->job->rc) {
 	case CURLE_COULDNT_CONNECT:
 		return not_connected(r);
@@ -469,5 +467,5 @@ int ftps_err(const struct ftp_session *s, const struct curl_job *job,
 		return by_result(&r);
 	if (r.last && (r.last->code >= 400 || r.last->code == 332))
 		return refused(&r);
-	return by_result(&r);
+	return has_no_port(&r) ? no_port(&r) : by_result(&r);
 }

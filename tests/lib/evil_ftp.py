@@ -329,6 +329,8 @@ class Session:
             self.hold()
         if self.target:
             return socket.create_connection(self.target)
+        if not self.data:
+            raise ConnectionError("asked for data without a way to send it")  # libcurl 8.14 does
         connection, _ = self.data.accept()
         self.data.close()
         if self.protects:
