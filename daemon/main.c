@@ -219,15 +219,25 @@ static void allow_all_descriptors(void)
 	}
 }
 
+/* While somebody logs in, a password is in memory: no dump of it, whatever the unit or the shell
+ * that started us allows (LimitCORE=0 in the unit says the same to the kernel's pipe). */
+static void forbid_dumps(void)
+{
+	static const struct rlimit none = {0, 0};
+
+	(void)setrlimit(RLIMIT_CORE, &none);
+#ifndef __SANITIZE_ADDRESS__
+	(void)prctl(PR_SET_DUMPABLE, 0); /* the leak checker must attach */
+#endif
+}
+
 static void prepare_process(void)
 {
 	keep_standard_descriptors();
 	allow_all_descriptors();
 	work_setup();
 	(void)umask(0027);
-#ifndef __SANITIZE_ADDRESS__
-	(void)prctl(PR_SET_DUMPABLE, 0); /* secrets are in memory; the leak checker must attach */
-#endif
+	forbid_dumps();
 	(void)unsetenv("SSLKEYLOGFILE");
 	signals_block();
 }

@@ -25,9 +25,10 @@ class Judge(asyncssh.SSHServer):
 class PasswordServer:
     """with PasswordServer(folder, "secret") as s: s.port, s.user, s.attempts, s.host_key_line"""
 
-    def __init__(self, home, password):
+    def __init__(self, home, password, judge=Judge):
         self.home = home
         self.password = password
+        self.judge = judge
         self.user = "partner"
         self.attempts = []
         self.port = free_port()
@@ -49,7 +50,7 @@ class PasswordServer:
     async def listen(self):
         root = str(self.home).encode()
         self.server = await asyncssh.listen(
-            "127.0.0.1", self.port, server_host_keys=[self.key], server_factory=lambda: Judge(self),
+            "127.0.0.1", self.port, server_host_keys=[self.key], server_factory=lambda: self.judge(self),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=root))
 
     def __enter__(self):
