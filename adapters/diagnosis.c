@@ -419,3 +419,28 @@ int diagnosis_no_channel(const char *user, const char *words, int native, struct
 	               "(MaxSessions; lower `connections:`)",
 	               shown(user, u, sizeof(u)), shown(words, w, sizeof(w)));
 }
+
+/* libssh2 puts the reason of RFC 4254 §5.1 into words. */
+int diagnosis_no_forward(const char *host, int port, const char *words, struct err *e)
+{
+	char target[SHORT_ROOM], text[SHORT_ROOM];
+
+	(void)shown(host, target, sizeof(target));
+	if (strstr(words, "connect failed"))
+		return err_set(
+		        e, ERR_NETWORK, "SSH-VIA-UNREACHABLE", 0,
+		        "it cannot reach %s port %d. Are host and port right as the jump host "
+		        "sees them, and is the server running? Ask the jump host's operator to "
+		        "try `nc -vz %s %d` there",
+		        target, port, target, port);
+	if (strstr(words, "prohibited"))
+		return err_set(
+		        e, ERR_CONFIG, "SSH-VIA-REFUSED", 0,
+		        "it refuses to connect us on to %s port %d. Ask its operator to allow "
+		        "that to our user: AllowTcpForwarding and PermitOpen in its sshd_config, "
+		        "no-port-forwarding or restrict in authorized_keys",
+		        target, port);
+	return err_set(e, ERR_BUSY, "SSH-VIA-REFUSED", 0,
+	               "it does not connect us on to %s port %d (%s). Ask its operator for its log",
+	               target, port, shown(words, text, sizeof(text)));
+}

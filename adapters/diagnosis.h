@@ -109,4 +109,6 @@ int diagnosis_account(const void *text, size_t n, struct err *e);
 
 /* Subsystem refused: SSH-NO-SFTP; session channel refused: SSH-CHANNEL-REFUSED. */
 int diagnosis_no_subsystem(const char *user, const char *name, struct err *e);
+/* A jump host does not connect us on: SSH-VIA-REFUSED, SSH-VIA-UNREACHABLE. */
+int diagnosis_no_forward(const char *host, int port, const char *words, struct err *e);
 int diagnosis_no_channel(const char *user, const char *words, int native, struct err *e);

@@ -65,6 +65,8 @@ static void finish(struct loader *l)
 {
 	for (size_t i = 0; i < l->endpoints.count; i++)
 		endpoint_finish(l, (void *)l->endpoints.items[i]);
+	for (size_t i = 0; i < l->endpoints.count; i++)
+		endpoint_finish_via(l, (void *)l->endpoints.items[i]);
 	for (size_t i = 0; i < l->routes.count; i++)
 		route_finish(l, (void *)l->routes.items[i]);
 	loops_check(l);

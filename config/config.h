@@ -154,6 +154,10 @@ struct endpoint_config {
 	int port;                           /* 1..65535; 0: local */
 	enum address_family address_family; /* of host; any: both, the faster one */
 	const char *bind_address;           /* of ours; NULL: the system's choice */
+	/* Jump hosts, the nearest first: copies of the endpoints that are named, each with those before
+	 * it as its own via. None: direct. */
+	const struct endpoint_config *const *via;
+	size_t via_count;
 	const char *user;
 	const struct auth_method *auth;
 	size_t auth_count;

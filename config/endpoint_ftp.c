@@ -105,6 +105,8 @@ const char *ftp_check_command(const char *command)
 static const struct {
 	const char *key, *sftp, *ftps, *ftp;
 } foreign[] = {
+        {"via", NULL, FOR_SFTP "no FTP server is reached through a jump host",
+         FOR_SFTP "no FTP server is reached through a jump host"},
         {"algorithms", NULL, "is for protocol: sftp; for ftps see tls: {ciphers: ...}",
          "is for protocol: sftp; ftp encrypts nothing"},
         {"host_key", NULL, FOR_SFTP "an ftps server proves itself by its certificate: see tls",

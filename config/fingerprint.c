@@ -106,7 +106,7 @@ static void add_ftp(struct text *t, const struct ftp_settings *s)
 	add_texts(t, c->after_put, c->after_put_count);
 }
 
-static void add_endpoint(struct text *t, const struct endpoint_config *e)
+static void add_one_endpoint(struct text *t, const struct endpoint_config *e)
 {
 	const struct endpoint_timeouts *w = &e->timeouts;
 
@@ -143,6 +143,15 @@ static void add_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, w->stall_ms);
 	add_number(t, e->trace_mask);
 	add_number(t, e->trace_when);
+}
+
+/* The jump hosts' own ways are in the list already. */
+static void add_endpoint(struct text *t, const struct endpoint_config *e)
+{
+	add_one_endpoint(t, e);
+	add_number(t, (long long)e->via_count);
+	for (size_t i = 0; i < e->via_count; i++)
+		add_one_endpoint(t, e->via[i]);
 }
 
 static void add_source(struct text *t, const struct route_source *s)

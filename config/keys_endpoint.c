@@ -137,6 +137,13 @@ static const struct key endpoint_keys[] = {
          .fallback_doc = "the system's choice",
          .doc = "The address of this machine that connections come from, where the partner's "
                 "firewall knows only one."},
+        {"via", KEY_TEXTS, AT(via.items),
+         .count_at = offsetof(struct endpoint_form, via) + offsetof(struct texts, count),
+         .check = endpoint_check_name,
+         .doc = "With sftp: jump hosts, as names of other endpoints, the nearest first. Each has "
+                "its own login and its own host key; the bytes of the next go through it. How the "
+                "first one is reached is its own business (its `via` too); the following are "
+                "reached from the one before."},
         {"user", KEY_TEXT, .flags = KEY_REQUIRED, OUT(user), .most = 255, .check = check_user,
          .doc = "Name of the account at the server."},
         {"ssh_config", KEY_PATH, AT(ssh_config),

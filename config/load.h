@@ -43,6 +43,7 @@ struct endpoint_form {
 	struct endpoint_config out;
 	struct forms auth; /* struct auth_form */
 	struct secret_form account, tls_passphrase;
+	struct texts via;                  /* as written */
 	const char *active_ports;          /* "40000-40100" */
 	const char *ssh_config, *ssh_host; /* used before this form was filled (ssh_defaults.h) */
 };
@@ -122,6 +123,8 @@ const char *ftp_check_command(const char *command);
 
 /* reach.c: the way to the server. */
 void endpoint_finish_reach(struct loader *l, struct endpoint_form *f);
+/* After all endpoints are finished: jump hosts are copies of them. */
+void endpoint_finish_via(struct loader *l, struct endpoint_form *f);
 const char *reach_check_address(const char *address);
 const char *reach_check_algorithms(const char *names);
 

@@ -44,6 +44,92 @@ static void check_family(struct loader *l, const struct endpoint_form *f)
 		           "is no address of the family that address_family names");
 }
 
+/* ---- jump hosts ---------------------------------------------------------------------------- */
+
+enum { HOPS_MOST = 8 };
+
+struct hops {
+	struct loader *l;
+	const struct endpoint_form *of;
+	const struct endpoint_config *items[HOPS_MOST];
+	size_t count;
+};
+
+static struct endpoint_form *form_named(struct loader *l, const char *name)
+{
+	for (size_t i = 0; i < l->endpoints.count; i++)
+		if (strcmp(l->endpoints.items[i]->name, name) == 0)
+			return (void *)l->endpoints.items[i];
+	return NULL;
+}
+
+static bool is_hop(const struct hops *h, const struct endpoint_config *e)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i] == e)
+			return true;
+	return e == &h->of->out;
+}
+
+static bool refuse_hop(struct hops *h, const struct node *n, const char *name, const char *why)
+{
+	node_error(h->l->problems, n, "jump host \"%s\" %s", name, why);
+	return false;
+}
+
+/* The hops before `f`, then `f` is next. Wrong ones are told at `n`, where the endpoint's own list
+ * is written. */
+static bool add_hops(struct hops *h, const struct endpoint_form *f, const struct node *n, int depth)
+{
+	for (size_t i = 0; i < f->via.count; i++) {
+		const char *name = f->via.items[i];
+		struct endpoint_form *hop = form_named(h->l, name);
+
+		if (!hop)
+			return endpoint_find(h->l, name, n) != NULL; /* it tells */
+		if (is_hop(h, &hop->out) || depth > HOPS_MOST)
+			return refuse_hop(h, n, name, "is reached through itself: via goes round");
+		if (hop->out.protocol != PROTOCOL_SFTP)
+			return refuse_hop(h, n, name, "is no SSH server: see its protocol");
+		if (i == 0 && !add_hops(h, hop, n, depth + 1))
+			return false;
+		if (h->count == HOPS_MOST)
+			return refuse_hop(h, n, name, "is one too many: at most 8");
+		h->items[h->count++] = &hop->out;
+	}
+	return true;
+}
+
+/* Copies of the endpoints, each with the hops before it as its own way. */
+static void set_via(struct arena *a, struct endpoint_config *e, const struct hops *h)
+{
+	const struct endpoint_config **items = arena_new_array(a, h->count, sizeof(*items));
+
+	for (size_t i = 0; i < h->count; i++) {
+		struct endpoint_config *hop = arena_new_of(a, struct endpoint_config);
+
+		*hop = *h->items[i];
+		hop->via = items;
+		hop->via_count = i;
+		items[i] = hop;
+	}
+	e->via = items;
+	e->via_count = h->count;
+}
+
+void endpoint_finish_via(struct loader *l, struct endpoint_form *f)
+{
+	const struct node *n = node_get(f->head.node, "via");
+	struct hops h = {.l = l, .of = f};
+
+	if (f->out.protocol != PROTOCOL_SFTP || !f->via.count || !add_hops(&h, f, n, 0))
+		return;
+	set_via(l->arena, &f->out, &h);
+	if (f->out.bind_address)
+		node_key_error(l->problems, node_get(f->head.node, "bind_address"),
+		               "belongs to the first jump host: the connection begins there");
+}
+
 void endpoint_finish_reach(struct loader *l, struct endpoint_form *f)
 {
 	check_family(l, f);

@@ -4,6 +4,7 @@
 
 #include "adapters/diagnosis.h"
 #include "adapters/sftp/rekey.h"
+#include "adapters/sftp/wire.h"
 #include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -36,25 +37,49 @@ static void trace_windows(const struct channel *c, const char *when)
 	      initial, libssh2_channel_window_write_ex(c->lib, NULL));
 }
 
-static int open_session(struct channel *c, struct deadline d, struct err *e)
+/* What a channel of a kind is opened with: RFC 4254 §5.1. */
+struct opening {
+	const char *type, *label;
+	const void *message; /* NULL: none */
+	size_t message_bytes;
+};
+
+/* 0, LIBSSH2_ERROR_CHANNEL_FAILURE when the server refuses (nothing is told then), or a kind. */
+static int open_lib(struct channel *c, const struct opening *o, struct deadline d, struct err *e)
 {
 	struct ssh *s = c->ssh;
-	char *words = NULL;
 	int rc;
 
 	do {
 		transport_begin(s->transport);
-		c->lib = libssh2_channel_open_ex(s->lib, "session", sizeof("session") - 1,
-		                                 CHANNEL_WINDOW, CHANNEL_PACKET, NULL, 0);
+		c->lib = libssh2_channel_open_ex(s->lib, o->type, (unsigned)strlen(o->type),
+		                                 CHANNEL_WINDOW, CHANNEL_PACKET, o->message,
+		                                 (unsigned)o->message_bytes);
 		rc = c->lib ? 0 : libssh2_session_last_errno(s->lib);
-	} while (rc == LIBSSH2_ERROR_EAGAIN &&
-	         transport_await(s->transport, "the session channel", d, e) == 0);
+	} while (rc == LIBSSH2_ERROR_EAGAIN && transport_await(s->transport, o->label, d, e) == 0);
 	if (rc == LIBSSH2_ERROR_EAGAIN)
 		return ssh_interrupted(s, SSH_CHANNEL, s->endpoint->timeouts.request_ms, e);
-	if (rc != LIBSSH2_ERROR_CHANNEL_FAILURE)
-		return rc ? ssh_failed(s, SSH_CHANNEL, rc, e) : 0;
+	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
+		return rc;
+	return rc ? ssh_failed(s, SSH_CHANNEL, rc, e) : 0;
+}
+
+static const char *last_words(const struct ssh *s)
+{
+	char *words = NULL;
+
 	(void)libssh2_session_last_error(s->lib, &words, NULL, 0);
-	return diagnosis_no_channel(s->endpoint->user, words, rc, e);
+	return words ? words : "";
+}
+
+static int open_session(struct channel *c, struct deadline d, struct err *e)
+{
+	static const struct opening session = {.type = "session", .label = "the session channel"};
+	int r = open_lib(c, &session, d, e);
+
+	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
+		return r;
+	return diagnosis_no_channel(c->ssh->endpoint->user, last_words(c->ssh), r, e);
 }
 
 static int start_subsystem(struct channel *c, const char *name, struct deadline d, struct err *e)
@@ -233,6 +258,107 @@ int channel_open(struct ssh *s, const char *subsystem, struct channel **out, str
 	*out = c;
 	return 0;
 }
+
+/* ---- forwarded connections ----------------------------------------------------------------- */
+
+/* string host, uint32 port, string and uint32 of whoever asks, which is us. */
+static void put_target(struct buf *message, const char *host, int port)
+{
+	wire_put_text(message, host);
+	wire_put_u32(message, (uint32_t)port);
+	wire_put_text(message, "127.0.0.1");
+	wire_put_u32(message, 0);
+}
+
+static int open_forward(struct channel *c, const char *host, int port, struct err *e)
+{
+	struct deadline d = deadline_in(c->ssh->endpoint->timeouts.request_ms);
+	struct buf message;
+	int r;
+
+	buf_init(&message, 1024);
+	put_target(&message, host, port);
+	r = open_lib(c,
+	             &(struct opening){.type = "direct-tcpip",
+	                               .label = "the forwarded connection",
+	                               .message = buf_data(&message),
+	                               .message_bytes = buf_len(&message)},
+	             d, e);
+	buf_release(&message);
+	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
+		return r;
+	return diagnosis_no_forward(host, port, last_words(c->ssh), e);
+}
+
+int channel_open_forward(struct ssh *s, const char *host, int port, struct channel **out,
+                         struct err *e)
+{
+	struct channel *c = mem_new_of(struct channel);
+
+	c->stream.ops = &channel_ops;
+	c->ssh = s;
+	if (open_forward(c, host, port, e) < 0) {
+		free(c); /* what libssh2 has of it goes with the session */
+		return e->kind;
+	}
+	TRACE(s->trace, TRACE_CONNECTION, "forwarded connection to %s port %d is open", host, port);
+	*out = c;
+	return 0;
+}
+
+/* ---- without waiting ----------------------------------------------------------------------- */
+
+ssize_t channel_try_read(struct channel *c, void *data, size_t room, struct err *e)
+{
+	ssize_t n = c->ended ? 0 : read_once(c, data, room);
+
+	if (n == LIBSSH2_ERROR_EAGAIN)
+		return transport_check(c->ssh->transport, e) < 0
+		               ? ssh_interrupted(c->ssh, SSH_OPEN, 0, e)
+		               : 0;
+	if (n < 0)
+		return ssh_failed(c->ssh, SSH_OPEN, (int)n, e);
+	if (n == 0) {
+		trace_end(c);
+		return err_set(e, ERR_NETWORK, "NET-EOF", 0,
+		               "the other side closed the connection");
+	}
+	return n;
+}
+
+ssize_t channel_try_write(struct channel *c, const void *data, size_t n, struct err *e)
+{
+	ssize_t took;
+
+	if (transport_check(c->ssh->transport, e) < 0)
+		return ssh_interrupted(c->ssh, SSH_OPEN, 0, e);
+	if (!transport_has_room(c->ssh->transport))
+		return 0;
+	do {
+		took = write_once(c, data, n);
+	} while (took == 0 && n);
+	if (took == LIBSSH2_ERROR_EAGAIN && libssh2_channel_eof(c->lib) == 1)
+		took = LIBSSH2_ERROR_CHANNEL_CLOSED;
+	if (took == LIBSSH2_ERROR_EAGAIN)
+		return 0;
+	if (took < 0)
+		return ssh_failed(c->ssh, SSH_OPEN, (int)took, e);
+	return took;
+}
+
+int channel_wait(struct channel *c, int want, const char *label, struct err *e)
+{
+	struct transport *t = c->ssh->transport;
+	int r;
+
+	if ((want & IO_WRITABLE) && !transport_has_room(t))
+		r = transport_await_room(t, label, deadline_never(), e);
+	else
+		r = transport_await(t, label, deadline_never(), e);
+	return r < 0 ? ssh_interrupted(c->ssh, SSH_OPEN, 0, e) : 0;
+}
+
+/* ---- as a stream --------------------------------------------------------------------------- */
 
 struct stream *channel_stream(struct channel *c)
 {

@@ -27,7 +27,49 @@ static int refused(enum cert_talk_state s, struct err *e)
 	}
 }
 
-static int talk(struct io *io, struct cert_talk *t, struct deadline d, struct err *e)
+/* A carrier has no deadlines: one fiber more cuts it off. */
+struct watch {
+	struct carrier *carrier;
+	struct deadline deadline;
+	bool is_late;
+};
+
+static void watch_deadline(void *arg)
+{
+	struct watch *w = arg;
+	struct err ignored; /* cancelled: in time */
+
+	if (fiber_sleep(deadline_left_ms(w->deadline), "the host certificate", &ignored) < 0)
+		return;
+	w->is_late = true;
+	w->carrier->ops->abort(w->carrier);
+}
+
+static int send_all(struct carrier *c, struct buf *out, struct err *e)
+{
+	while (buf_len(out)) {
+		ssize_t n = c->ops->try_write(c, buf_data(out), buf_len(out), e);
+
+		if (n > 0)
+			buf_consume(out, (size_t)n);
+		else if (n < 0 ||
+		         c->ops->wait(c, IO_WRITABLE, "asking for the host certificate", e) < 0)
+			return e->kind;
+	}
+	return 0;
+}
+
+static ssize_t receive(struct carrier *c, void *data, size_t room, struct err *e)
+{
+	ssize_t n;
+
+	while ((n = c->ops->try_read(c, data, room, e)) == 0)
+		if (c->ops->wait(c, IO_READABLE, "the host certificate", e) < 0)
+			return e->kind;
+	return n;
+}
+
+static int talk(struct carrier *c, struct cert_talk *t, struct err *e)
 {
 	enum cert_talk_state s = CERT_TALK_MORE;
 	unsigned char piece[PIECE_BYTES];
@@ -35,11 +77,9 @@ static int talk(struct io *io, struct cert_talk *t, struct deadline d, struct er
 	while (s == CERT_TALK_MORE) {
 		ssize_t n;
 
-		if (buf_len(&t->out) && io_write_all(io, buf_data(&t->out), buf_len(&t->out),
-		                                     "asking for the host certificate", d, e) < 0)
+		if (send_all(c, &t->out, e) < 0)
 			return e->kind;
-		buf_clear(&t->out);
-		n = io_read(io, piece, sizeof(piece), "the host certificate", d, e);
+		n = receive(c, piece, sizeof(piece), e);
 		if (n < 0)
 			return (int)n;
 		s = cert_talk_feed(t, piece, (size_t)n);
@@ -47,22 +87,37 @@ static int talk(struct io *io, struct cert_talk *t, struct deadline d, struct er
 	return s == CERT_TALK_DONE ? 0 : refused(s, e);
 }
 
+static int talk_in_time(struct watch *w, struct cert_talk *t, struct err *e)
+{
+	struct group group;
+	int r;
+
+	group_init(&group, fiber_worker());
+	group_start(&group, "certificate deadline", watch_deadline, w);
+	r = talk(w->carrier, t, e);
+	group_cancel(&group);
+	group_wait(&group, "the end of a deadline");
+	if (r < 0 && w->is_late)
+		return err_set(e, ERR_NETWORK, "TIMEOUT", 0,
+		               "timed out waiting for the host certificate");
+	return r;
+}
+
 /* t->blob is the certificate. */
 static int fetch(const struct endpoint_config *endpoint, struct trace *trace, struct cert_talk *t,
                  struct err *e)
 {
-	struct deadline d;
-	struct io *io;
+	struct watch w = {0};
 	int r;
 
 	TRACE(trace, TRACE_KEX,
 	      "asking for the server's host certificate, on a connection of its "
 	      "own");
-	if (reach_open(endpoint, trace, &io, e) < 0)
+	if (reach_open(endpoint, trace, &w.carrier, e) < 0)
 		return e->kind;
-	d = deadline_in(endpoint->timeouts.handshake_ms);
-	r = talk(io, t, d, e);
-	io_close(io);
+	w.deadline = deadline_in(endpoint->timeouts.handshake_ms);
+	r = talk_in_time(&w, t, e);
+	w.carrier->ops->close(w.carrier);
 	return r;
 }
 

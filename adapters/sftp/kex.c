@@ -29,6 +29,8 @@ static int no_identification(struct ssh *s, struct err *e)
 	unsigned char first[IDENTIFICATION_FIRST];
 	size_t n, more;
 
+	if (carrier_is_blamed(e))
+		return e->kind;
 	transport_evidence(s->transport, &seen);
 	n = seen.identification->first_bytes;
 	memcpy(first, seen.identification->first, n);
@@ -141,7 +143,8 @@ int kex_run(struct ssh *s, int fd, struct err *e)
 	if (handshake(s, fd, e) < 0)
 		return e->kind;
 	kex_describe(s, text);
-	trace_about(s->trace, "agreed", "%s", text); /* in the head, which outlives the ring */
+	trace_about(s->trace, "agreed", "%s: %s", s->endpoint->name,
+	            text); /* in the head, which outlives the ring */
 	TRACE(s->trace, TRACE_KEX, "agreed: %s", text);
 	tell_facts(s);
 	return 0;

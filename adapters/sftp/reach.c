@@ -1,7 +1,9 @@
 #include "adapters/sftp/reach.h"
 
 #include "adapters/sftp/ssh.h"
+#include "adapters/sftp/via.h"
 #include "adapters/trace_step.h"
+#include "daemon/base/text.h"
 #include "daemon/runtime/race.h"
 #include "daemon/runtime/work.h"
 
@@ -18,8 +20,8 @@ static int family_of(const struct endpoint_config *endpoint)
 	return families[endpoint->address_family];
 }
 
-int reach_open(const struct endpoint_config *endpoint, struct trace *trace, struct io **out,
-               struct err *e)
+static int connect_directly(const struct endpoint_config *endpoint, struct trace *trace,
+                            struct carrier **out, struct err *e)
 {
 	struct deadline d = deadline_in(endpoint->timeouts.connect_ms);
 	struct race how = {
@@ -29,15 +31,44 @@ int reach_open(const struct endpoint_config *endpoint, struct trace *trace, stru
 	        .arg = trace,
 	};
 	struct addrinfo *all;
+	struct io *io;
 	int r;
 
-	TRACE(trace, TRACE_TRANSPORT, "endpoint %s: %s port %d, %s", endpoint->name, endpoint->host,
-	      endpoint->port, ssh_library());
 	trace_step(trace, TRACE_STEP_DNS);
 	if (work_resolve(endpoint->host, endpoint->port, d, &all, e) < 0)
 		return e->kind;
 	trace_step(trace, TRACE_STEP_TCP);
-	r = race_connect(all, &how, d, out, e);
+	r = race_connect(all, &how, d, &io, e);
 	freeaddrinfo(all);
-	return r < 0 ? err_wrap(e, "%s port %d", endpoint->host, endpoint->port) : 0;
+	if (r < 0)
+		return err_wrap(e, "%s port %d", endpoint->host, endpoint->port);
+	*out = carrier_socket(io);
+	return 0;
+}
+
+/* Each hop of the list has the hops before it as its own way. */
+static int connect_behind(const struct endpoint_config *hop, const struct endpoint_config *endpoint,
+                          struct trace *trace, struct carrier **out, struct err *e)
+{
+	struct session *bastion;
+
+	if (session_open(hop, trace, &bastion, e) < 0)
+		return text_starts(e->message, VIA_WORDS) ? e->kind
+		                                          : err_wrap(e, VIA_WORDS "%s", hop->name);
+	TRACE(trace, TRACE_CONNECTION, "jump host %s is logged in to", hop->name);
+	trace_step(trace, TRACE_STEP_TCP);
+	return via_open(bastion, endpoint, out, e);
+}
+
+int reach_open(const struct endpoint_config *endpoint, struct trace *trace, struct carrier **out,
+               struct err *e)
+{
+	size_t hops = endpoint->via_count;
+
+	TRACE(trace, TRACE_TRANSPORT, "endpoint %s: %s port %d%s%s, %s", endpoint->name,
+	      endpoint->host, endpoint->port, hops ? " through " : "",
+	      hops ? endpoint->via[hops - 1]->name : "", ssh_library());
+	if (hops)
+		return connect_behind(endpoint->via[hops - 1], endpoint, trace, out, e);
+	return connect_directly(endpoint, trace, out, e);
 }

@@ -20,6 +20,7 @@ struct session {
 	struct ssh ssh;
 	struct channel *channels[SESSION_STREAMS];
 	size_t channel_count;
+	int fd;
 	char host_key[KEY_TYPE_BYTES + FINGERPRINT_BYTES];
 	char agreed[KEX_AGREED_BYTES];
 };
@@ -122,17 +123,18 @@ static int trust(struct session *s, const struct known_keys *known, struct err *
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-/* Takes the io. */
+/* Takes the carrier. */
 static struct session *new_session(const struct endpoint_config *endpoint, struct trace *trace,
-                                   struct io *io)
+                                   struct carrier *carrier)
 {
 	struct session *s = mem_new_of(struct session);
 
 	ssh_library_init();
+	s->fd = carrier->fd;
 	s->ssh.endpoint = endpoint;
 	s->ssh.trace = trace;
 	signal_init(&s->ssh.command_ended);
-	s->ssh.transport = transport_new(io, trace);
+	s->ssh.transport = transport_new(carrier, trace);
 	s->ssh.lib = ssh_memory_session(&s->ssh);
 	if (!s->ssh.lib)
 		abort(); /* as mem_new: out of memory is a crash */
@@ -146,16 +148,14 @@ static struct session *new_session(const struct endpoint_config *endpoint, struc
 static int meet(const struct endpoint_config *endpoint, struct trace *trace,
                 const struct known_keys *known, struct session **out, struct err *e)
 {
+	struct carrier *carrier;
 	struct session *s;
-	struct io *io = NULL;
-	int fd;
 
-	if (reach_open(endpoint, trace, &io, e) < 0)
+	if (reach_open(endpoint, trace, &carrier, e) < 0)
 		return e->kind;
-	fd = io_fd(io);
-	s = new_session(endpoint, trace, io);
+	s = new_session(endpoint, trace, carrier);
 	algorithms_offer(&s->ssh, known);
-	if (kex_run(&s->ssh, fd, e) < 0) {
+	if (kex_run(&s->ssh, s->fd, e) < 0) {
 		session_close(s);
 		return e->kind;
 	}
@@ -278,6 +278,18 @@ int session_execute(struct session *s, const struct exec *x, struct command_resu
 	return exec_run(&s->ssh, x, result, e);
 }
 
+int session_open_forward(struct session *s, const char *host, int port, struct channel **out,
+                         struct err *e)
+{
+	if (s->channel_count == SESSION_STREAMS)
+		return err_set(e, ERR_BUG, "BUG", 0, "more than %d streams in one session",
+		               SESSION_STREAMS);
+	if (channel_open_forward(&s->ssh, host, port, out, e) < 0)
+		return e->kind;
+	s->channels[s->channel_count++] = *out;
+	return 0;
+}
+
 /* ---- the end ------------------------------------------------------------------------------- */
 
 static void say_goodbye(struct session *s)
@@ -329,12 +341,27 @@ void session_abort(struct session *s)
 	transport_kill(s->ssh.transport, &e);
 }
 
+void session_flush(struct session *s)
+{
+	transport_flush_now(s->ssh.transport);
+}
+
 bool session_is_alive(const struct session *s)
 {
 	return !transport_is_over(s->ssh.transport);
 }
 
 /* ---- what became known --------------------------------------------------------------------- */
+
+const struct endpoint_config *session_endpoint(const struct session *s)
+{
+	return s->ssh.endpoint;
+}
+
+int session_fd(const struct session *s)
+{
+	return s->fd;
+}
 
 const char *session_server(const struct session *s)
 {

@@ -25,6 +25,7 @@
  *	SSH-KEY-MISSING -MODE -FORMAT -ENCRYPTED -PASSPHRASE SECRET-…		before connecting
  *	SSH-AUTH-REFUSED -PARTIAL -TIMEOUT -NONE				login
  *	SSH-NO-SFTP SSH-CHANNEL-REFUSED SSH-CHANNEL-TIMEOUT			subsystem
+ *	SSH-VIA-REFUSED -UNREACHABLE -LOST PROXY-…				the way (reach.h)
  *	SSH-LOST SSH-PROTOCOL							any time
  */
 #pragma once
@@ -60,6 +61,10 @@ struct exec;
 struct command_result;
 int session_execute(struct session *s, const struct exec *x, struct command_result *result,
                     struct err *e);
+/* A connection that the server makes to host and port, for the next session (via.h). */
+struct channel;
+int session_open_forward(struct session *s, const char *host, int port, struct channel **out,
+                         struct err *e);
 /* Says good-bye without waiting for an answer and frees everything, streams too. No other fiber may
  * be inside a call on it. NULL allowed. */
 void session_close(struct session *s);
@@ -67,11 +72,15 @@ void session_close(struct session *s);
 /* Every running and later call fails at once with ERR_CANCELED "SSH-CLOSED". From any fiber of the
  * worker. */
 void session_abort(struct session *s);
+/* Tries to push out what is queued, without waiting. */
+void session_flush(struct session *s);
 /* False once the connection is known to be over, also while nobody uses it. */
 bool session_is_alive(const struct session *s);
 
 /* ---- what became known --------------------------------------------------------------------- */
 
+const struct endpoint_config *session_endpoint(const struct session *s);
+int session_fd(const struct session *s);             /* of the socket under it all */
 const char *session_server(const struct session *s); /* raw identification, "SSH-2.0-OpenSSH_9.2" */
 const char *session_host_key(const struct session *s); /* "ssh-ed25519 SHA256:…" */
 const char *session_cipher(const struct session *s);   /* client to server */

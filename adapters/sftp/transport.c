@@ -14,7 +14,7 @@ enum {
 };
 
 struct transport {
-	struct io *io;
+	struct carrier *carrier;
 	struct trace *trace;
 	struct group pumps;
 	struct buf in, out;
@@ -48,12 +48,17 @@ static void end_stream(struct transport *t, const struct err *cause)
 	signal_raise(&t->out_room);
 }
 
+static bool is_full(const struct transport *t)
+{
+	return buf_len(&t->in) + READ_BYTES > IN_MAX;
+}
+
 /* Reads what is there. The room is reserved and filled without a wait between. */
 static int read_some(struct transport *t, struct err *e)
 {
-	while (buf_len(&t->in) + READ_BYTES <= IN_MAX) {
+	while (!is_full(t)) {
 		unsigned char *room = buf_reserve(&t->in, READ_BYTES);
-		ssize_t n = io_try_read(t->io, room, READ_BYTES, e);
+		ssize_t n = t->carrier->ops->try_read(t->carrier, room, READ_BYTES, e);
 
 		if (n <= 0)
 			return (int)n;
@@ -61,12 +66,13 @@ static int read_some(struct transport *t, struct err *e)
 		t->received += (uint64_t)n;
 		TRACE(t->trace, TRACE_SOCKET, "received %zd bytes", n);
 		signal_raise(&t->arrived);
-		if (n < READ_BYTES)
+		if (n < READ_BYTES && t->carrier->short_is_all)
 			return 0;
 	}
 	return 0;
 }
 
+/* Tries before it waits: a channel that carries us may hold bytes of which no news will come. */
 static void pump_in(void *arg)
 {
 	struct transport *t = arg;
@@ -74,14 +80,15 @@ static void pump_in(void *arg)
 	int r = 0;
 
 	while (r == 0 && !t->dead) {
-		if (buf_len(&t->in) + READ_BYTES > IN_MAX) {
+		if (is_full(t)) {
 			r = signal_wait(&t->in_room, "room for received bytes", deadline_never(),
 			                &e);
 			continue;
 		}
-		r = io_wait(t->io, IO_READABLE, "bytes from the server", deadline_never(), &e);
-		if (r == 0)
-			r = read_some(t, &e);
+		r = read_some(t, &e);
+		if (r == 0 && !is_full(t))
+			r = t->carrier->ops->wait(t->carrier, IO_READABLE, "bytes from the server",
+			                          &e);
 	}
 	if (t->dead)
 		return;
@@ -92,7 +99,8 @@ static void pump_in(void *arg)
 static int write_some(struct transport *t, struct err *e)
 {
 	while (buf_len(&t->out)) {
-		ssize_t n = io_try_write(t->io, buf_data(&t->out), buf_len(&t->out), e);
+		ssize_t n = t->carrier->ops->try_write(t->carrier, buf_data(&t->out),
+		                                       buf_len(&t->out), e);
 
 		if (n <= 0)
 			return (int)n;
@@ -118,7 +126,8 @@ static void pump_out(void *arg)
 		}
 		r = write_some(t, &e);
 		if (r == 0 && buf_len(&t->out))
-			r = io_wait(t->io, IO_WRITABLE, "room in the socket", deadline_never(), &e);
+			r = t->carrier->ops->wait(t->carrier, IO_WRITABLE, "room in the socket",
+			                          &e);
 	}
 	if (t->dead)
 		return;
@@ -136,11 +145,11 @@ static void dump_theirs(void *arg, const unsigned char *packet, size_t n)
 	packet_dump(((struct transport *)arg)->trace, "the server sends", packet, n);
 }
 
-struct transport *transport_new(struct io *io, struct trace *trace)
+struct transport *transport_new(struct carrier *carrier, struct trace *trace)
 {
 	struct transport *t = mem_new_of(struct transport);
 
-	t->io = io;
+	t->carrier = carrier;
 	t->trace = trace;
 	buf_init(&t->in, IN_MAX + READ_BYTES);
 	buf_init(&t->out, TRANSPORT_OUT_MAX);
@@ -170,7 +179,7 @@ void transport_free(struct transport *t)
 	transport_kill(t, &closed);
 	group_cancel(&t->pumps);
 	group_wait(&t->pumps, "end of an SSH connection");
-	io_close(t->io);
+	t->carrier->ops->close(t->carrier);
 	fiber_shield_end();
 	buf_release(&t->in);
 	buf_release(&t->out);
@@ -185,7 +194,7 @@ void transport_kill(struct transport *t, const struct err *cause)
 		return;
 	t->dead = true;
 	t->cause = *cause;
-	io_abort(t->io);
+	t->carrier->ops->abort(t->carrier);
 	signal_raise(&t->arrived);
 	signal_raise(&t->in_room);
 	signal_raise(&t->out_filled);
@@ -213,7 +222,9 @@ static int failed_already(const struct transport *t, struct err *e)
 
 static int lost(struct transport *t, struct err *e)
 {
-	if (t->end_cause.kind)
+	if (carrier_is_blamed(&t->end_cause))
+		*e = t->end_cause;
+	else if (t->end_cause.kind)
 		err_set(e, ERR_NETWORK, "SSH-LOST", t->end_cause.native, "connection lost: %s",
 		        t->end_cause.message);
 	else
@@ -256,6 +267,11 @@ int transport_await_room(struct transport *t, const char *label, struct deadline
 			return e->kind;
 	}
 	return t->dead ? failed_already(t, e) : 0;
+}
+
+bool transport_has_room(const struct transport *t)
+{
+	return buf_len(&t->out) < TRANSPORT_OUT_HIGH;
 }
 
 void transport_trust(struct transport *t)

@@ -1,8 +1,8 @@
 /*
- * The bytes of one SSH connection, between a socket and libssh2.
+ * The bytes of one SSH connection, between its carrier (carrier.h: a socket, mostly) and libssh2.
  *
- *	socket --reader fiber--> in --LIBSSH2_CALLBACK_RECV--> libssh2
- *	socket <--writer fiber-- out <-LIBSSH2_CALLBACK_SEND-- libssh2
+ *	carrier --reader fiber--> in --LIBSSH2_CALLBACK_RECV--> libssh2
+ *	carrier <--writer fiber-- out <-LIBSSH2_CALLBACK_SEND-- libssh2
  *
  * libssh2 never touches the socket. SEND takes everything at once and never says "again", so no
  * packet is ever half sent and libssh2's calls may be mixed freely; what many calls send leaves in
@@ -31,10 +31,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "adapters/sftp/carrier.h"
 #include "adapters/sftp/identification.h"
 #include "adapters/sftp/kexinit.h"
 #include "daemon/base/err.h"
-#include "daemon/runtime/io.h"
+#include "daemon/runtime/fiber.h"
 
 struct transport;
 struct trace;
@@ -48,9 +49,9 @@ enum {
 	TRANSPORT_OUT_MAX = 8 * 1024 * 1024, /* a peer that makes us answer but never reads */
 };
 
-/* Takes the io. From a fiber. `trace` is borrowed and may be NULL. */
-struct transport *transport_new(struct io *io, struct trace *trace);
-/* Kills it if need be, ends its fibers, closes the socket. From a fiber; not cancelable. */
+/* Takes the carrier. From a fiber. `trace` is borrowed and may be NULL. */
+struct transport *transport_new(struct carrier *carrier, struct trace *trace);
+/* Kills it if need be, ends its fibers, closes the carrier. From a fiber; not cancelable. */
 void transport_free(struct transport *t);
 
 /* ---- around libssh2 calls ------------------------------------------------------------------ */
@@ -60,6 +61,7 @@ void transport_begin(struct transport *t);
 int transport_await(struct transport *t, const char *label, struct deadline d, struct err *e);
 /* Waits until the bytes queued to send are below the mark for writers. */
 int transport_await_room(struct transport *t, const char *label, struct deadline d, struct err *e);
+bool transport_has_room(const struct transport *t);
 /* After the server has accepted a login: the bounds of strangers no longer apply. */
 void transport_trust(struct transport *t);
 /* Tries to push out what is queued, without waiting (a last word before the end). */

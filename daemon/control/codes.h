@@ -28,6 +28,7 @@ struct code_text {
 #define CODE_FAMILIES(X) \
 	X(ssh)           \
 	X(net)           \
+	X(reach)         \
 	X(files)         \
 	X(remote)        \
 	X(daemon)

@@ -2,7 +2,7 @@
 from lib.keys import make_key, public_key
 from lib.sshd import Sshd
 
-# name: (lines of sshd_config, kind of the host key)
+# name: (lines of sshd_config, kind of the host key[, subsystem])
 SET_UPS = {
     "plain": ("", "ed25519"),
     "rsa_only": ("HostKeyAlgorithms rsa-sha2-512,rsa-sha2-256", "rsa"),
@@ -17,17 +17,27 @@ SET_UPS = {
     "compressing": ("Compression delayed", "ed25519"),
     "not_compressing": ("Compression no", "ed25519"),
     "rekeying": ("RekeyLimit 1M", "ed25519"),
+    "cat": ("", "ed25519", "/bin/cat"),
+    "bastion": ("", "ed25519"),
+    "inner": ("PermitOpen any", "ed25519"),
+    "doomed": ("", "ed25519"),
+    "no_forward": ("AllowTcpForwarding no", "ed25519"),
+    "permit_other": ("PermitOpen 127.0.0.1:1", "ed25519"),
     "one_session": ("MaxSessions 1", "ed25519"),
 }
 
 
 def start_reach(folder, names, started):
+    """Returns the servers by name."""
     keys = folder / "keys"
     keys.mkdir(exist_ok=True)
     key = make_key(keys / "reach")
-    for name, (extra, kind) in SET_UPS.items():
-        server = Sshd(folder / name, "internal-sftp", extra, kind)
+    servers = {}
+    for name, (extra, kind, *subsystem) in SET_UPS.items():
+        server = Sshd(folder / name, *(subsystem or ["internal-sftp"]), extra, kind)
         (server.folder / "authorized_keys").write_text(public_key(key) + "\n")
         server.start()
         started.append(server.kill)
         names[name] = server.port
+        servers[name] = server
+    return servers

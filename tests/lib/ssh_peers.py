@@ -6,7 +6,8 @@ input, and ends with everything it started when standard input ends.
 
 Groups: sshd (OpenSSH in several set-ups), reach (more of them, for reach_peers.py), password, prompts
 (asyncssh), agents (and certificates; with sshd), bytes (what no SSH server would say).
-Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop".
+Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop",
+"kill NAME", "start NAME" (of the group reach).
 """
 import asyncio
 import base64
@@ -554,7 +555,7 @@ def run_asyncssh(host_key, name, names, factory):
 def main():
     folder = Path(sys.argv[1])
     groups = sys.argv[2:]
-    names, started, counts, cutter = {}, [], {}, None
+    names, started, counts, cutter, servers = {}, [], {}, None, {}
     try:
         if "bytes" in groups:
             for name, serve in BYTES.items():
@@ -562,7 +563,7 @@ def main():
         if "password" in groups:
             counts = start_password(folder, names, started)
         if "reach" in groups:
-            start_reach(folder, names, started)
+            servers = start_reach(folder, names, started)
         if "prompts" in groups:
             start_prompts(folder, names, counts)
         if "sshd" in groups:
@@ -579,6 +580,9 @@ def main():
                 print(counts.get(argument, 0), flush=True)
             elif command in ("cut", "stall"):
                 cutter.limit, cutter.stall = int(argument), command == "stall"
+                print("ok", flush=True)
+            elif command in ("kill", "start"):
+                getattr(servers[argument], command)()
                 print("ok", flush=True)
             elif command == "drop":
                 cutter.drop()

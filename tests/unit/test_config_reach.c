@@ -169,6 +169,108 @@ static void test_config__refuses_addresses_that_are_none(void **state)
 	CHECK_ALL(wrong_addresses);
 }
 
+/* ---- jump hosts ---------------------------------------------------------------------------- */
+
+#define HOST(name, text) \
+	"  " name ": {host: h, user: u, auth: [{password: {credential: c}}]" text "}\n"
+#define HOSTS(text) "version: 1\nendpoints:\n" text
+
+/* The names of the hops, with blanks between. */
+static void check_hops(const char *text, const char *endpoint, const char *want)
+{
+	struct config *c = load(text);
+	const struct endpoint_config *e = config_endpoint(c, endpoint);
+	char got[256] = "";
+
+	for (size_t i = 0; i < e->via_count; i++) {
+		strncat(got, i ? " " : "", sizeof(got) - strlen(got) - 1);
+		strncat(got, e->via[i]->name, sizeof(got) - strlen(got) - 1);
+	}
+	assert_string_equal(got, want);
+	config_unref(c);
+}
+
+static void test_config__knows_the_way_through_jump_hosts(void **state)
+{
+	(void)state;
+	check_hops(HOSTS(HOST("a", "")), "a", "");
+	check_hops(HOSTS(HOST("a", ", via: b") HOST("b", "")), "a", "b");
+	check_hops(HOSTS(HOST("a", ", via: [b, c]") HOST("b", "") HOST("c", "")), "a", "b c");
+	/* how the first hop is reached is its own business ... */
+	check_hops(
+	        HOSTS(HOST("a", ", via: [b, c]") HOST("b", ", via: d") HOST("c", "") HOST("d", "")),
+	        "a", "d b c");
+	/* ... the next one is reached from the one before */
+	check_hops(
+	        HOSTS(HOST("a", ", via: [b, c]") HOST("b", "") HOST("c", ", via: d") HOST("d", "")),
+	        "a", "b c");
+	check_hops(HOSTS(HOST("a", ", via: [b, c, d, e, f, g, i, j]") HOST("b", "") HOST("c", "")
+	                         HOST("d", "") HOST("e", "") HOST("f", "") HOST("g", "")
+	                                 HOST("i", "") HOST("j", "")),
+	           "a", "b c d e f g i j");
+	/* two that name each other, but never begin with each other */
+	check_hops(HOSTS(HOST("a", ", via: [x, b]") HOST("b", ", via: [x, a]") HOST("x", "")), "a",
+	           "x b");
+}
+
+static const struct mistake wrong_hops[] = {
+        {HOSTS(HOST("a", ", via: bastoin") HOST("bastion", "")),
+         "f:3:67: endpoints.a.via: no endpoint is called \"bastoin\", did you mean "
+         "\"bastion\"?"},
+        {HOSTS(HOST("a", ", via: a")),
+         "f:3:67: endpoints.a.via: jump host \"a\" is reached through itself"},
+        {HOSTS(HOST("a", ", via: [b, b]") HOST("b", "")),
+         "f:3:67: endpoints.a.via: jump host \"b\" is reached through itself"},
+        {HOSTS(HOST("a", ", via: b") HOST("b", ", protocol: ftps")),
+         "f:3:67: endpoints.a.via: jump host \"b\" is no SSH server"},
+        {HOSTS(HOST("a", ", protocol: ftps, via: b") HOST("b", "")),
+         "f:3:78: endpoints.a.via: is for protocol: sftp"},
+        {HOSTS(HOST("a", ", via: b, bind_address: 127.0.0.1") HOST("b", "")),
+         "f:3:70: endpoints.a.bind_address: belongs to the first jump host"},
+        {HOSTS(HOST("a", ", via: [b, c, d, e, f, g, i, j, k]") HOST("b", "") HOST("c", "")
+                       HOST("d", "") HOST("e", "") HOST("f", "") HOST("g", "") HOST("i", "")
+                               HOST("j", "") HOST("k", "")),
+         "f:3:67: endpoints.a.via: jump host \"k\" is one too many: at most 8"},
+};
+
+static void test_config__refuses_ways_that_lead_nowhere(void **state)
+{
+	(void)state;
+	CHECK_ALL(wrong_hops);
+}
+
+/* Each of the three is told at its own list. */
+static void test_config__refuses_ways_that_go_round(void **state)
+{
+	struct config_report r;
+	struct config *c = load_with(
+	        HOSTS(HOST("a", ", via: b") HOST("b", ", via: c") HOST("c", ", via: a")), &r);
+
+	(void)state;
+	assert_null(c);
+	assert_int_equal(r.errors, 3);
+	assert_non_null(strstr(buf_text(&r.text), "endpoints.c.via: jump host \"c\" is reached "
+	                                          "through itself: via goes round"));
+	config_report_release(&r);
+	/* the one that only leads into the circle too */
+	c = load_with(HOSTS(HOST("a", ", via: b") HOST("b", ", via: c") HOST("c", ", via: b")), &r);
+	assert_null(c);
+	assert_int_equal(r.errors, 3);
+	config_report_release(&r);
+}
+
+static void test_config__a_changed_jump_host_changes_who_goes_through_it(void **state)
+{
+	struct config *one = load(HOSTS(HOST("a", ", via: b") HOST("b", ", port: 22"))),
+	              *two = load(HOSTS(HOST("a", ", via: b") HOST("b", ", port: 23")));
+
+	(void)state;
+	assert_string_not_equal(config_endpoint(one, "a")->fingerprint,
+	                        config_endpoint(two, "a")->fingerprint);
+	config_unref(one);
+	config_unref(two);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +279,10 @@ int main(void)
 	        cmocka_unit_test(test_config__refuses_algorithms_that_nobody_knows),
 	        cmocka_unit_test(test_config__reads_addresses),
 	        cmocka_unit_test(test_config__refuses_addresses_that_are_none),
+	        cmocka_unit_test(test_config__knows_the_way_through_jump_hosts),
+	        cmocka_unit_test(test_config__refuses_ways_that_lead_nowhere),
+	        cmocka_unit_test(test_config__refuses_ways_that_go_round),
+	        cmocka_unit_test(test_config__a_changed_jump_host_changes_who_goes_through_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
