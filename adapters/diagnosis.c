@@ -322,7 +322,7 @@ static const char *login_cure(const struct diagnosis_login *l)
 
 int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
 {
-	char user[SHORT_ROOM], tried[LIST_ROOM + 64], offered[SHORT_ROOM];
+	char user[SHORT_ROOM], tried[LIST_ROOM + 160], offered[SHORT_ROOM];
 	const char *u = shown(l->user, user, sizeof(user));
 	const char *t = shown(l->tried, tried, sizeof(tried));
 	const char *o = shown(l->offered, offered, sizeof(offered));

@@ -136,7 +136,7 @@ static const char *result_word(const struct login *l, int rc)
 	if (l->partial)
 		return "accepted";
 	if (rc == LIBSSH2_ERROR_METHOD_NONE)
-		return "not sent, the server takes no signature of this kind";
+		return "not sent (the server takes no RSA signature)";
 	return "refused";
 }
 
@@ -146,6 +146,7 @@ static int refused(struct login *l, int rc, struct err *e)
 	if (transport_is_over(l->ssh->transport) || l->ssh->disconnect_code)
 		return ssh_failed(l->ssh, SSH_AUTH, LIBSSH2_ERROR_SOCKET_DISCONNECT, e);
 	l->any_partial |= l->partial;
+	l->keys_are_spoiled |= rc == LIBSSH2_ERROR_METHOD_NONE;
 	l->code_refused |= l->round.sent_code && !l->partial;
 	l->rsa_sha1 |= !l->partial && l->step->kind == AUTH_PUBLICKEY &&
 	               strcmp(l->step->key.type, "ssh-rsa") == 0 && !ssh_has_rsa_sha2();
@@ -240,17 +241,26 @@ static bool step_is_offered(const struct login *l, const struct auth_step *s)
 	}
 }
 
+/* NULL, or why it cannot be sent at all. */
+static const char *hindrance_of(const struct login *l, const struct auth_step *s)
+{
+	/* it would go out under the name of the other's algorithm */
+	if (l->keys_are_spoiled && s->kind == AUTH_PUBLICKEY)
+		return "not sent (name it before the RSA key)";
+	return auth_key_hindrance(s) ? "not sent (libssh2 before 1.11.1 has ECDSA ones only)"
+	                             : NULL;
+}
+
 /* The first one left that the server wants now. What is passed over may be wanted after the next
  * part is accepted. */
 static struct auth_step *next_step(struct login *l)
 {
 	for (size_t i = 0; i < l->material->count; i++) {
 		struct auth_step *s = &l->material->steps[i];
-		const char *hindrance = s->done ? NULL : auth_key_hindrance(s);
+		const char *hindrance = s->done ? NULL : hindrance_of(l, s);
 
 		if (hindrance) {
-			note_step(l, s, "not sent (see the library's limits)");
-			TRACE(l->ssh->trace, TRACE_PUBLICKEY, "%s", hindrance);
+			note_step(l, s, hindrance);
 			s->done = true;
 		}
 		if (!s->done && step_is_offered(l, s))

@@ -62,8 +62,9 @@ struct login {
 	bool heard, partial;        /* the server's answer to this step came; accepted a part */
 	bool any_partial;           /* some step was */
 	bool rsa_sha1, code_refused;
-	bool by_password;                   /* the method, not a prompt: 60 is such a demand */
-	bool demanded;                      /* a new password, as the answer to ours */
+	bool keys_are_spoiled; /* libssh2 1.11 sends no other key after one it has no algorithm for */
+	bool by_password;      /* the method, not a prompt: 60 is such a demand */
+	bool demanded;         /* a new password, as the answer to ours */
 	char server_words[AUTH_WORDS_ROOM]; /* of that demand; escaped */
 
 	struct prompt_round round; /* keyboard-interactive: what was answered */

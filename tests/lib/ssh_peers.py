@@ -218,6 +218,7 @@ def start_sshd(folder, names, started):
         "sshd_rekey": ("/bin/cat", "RekeyLimit 1M"),
         "sshd_sink": (f"/bin/sh {folder}/sink.sh", ""),
         "sshd_two": ("internal-sftp", "AuthenticationMethods publickey,publickey"),
+        "sshd_picky": ("internal-sftp", "PubkeyAcceptedAlgorithms ssh-ed25519"),
         "sshd_none": ("internal-sftp", "MaxSessions 0"),
         "sshd_tries": ("internal-sftp", "MaxAuthTries 1"),
         "sshd_cbc": ("internal-sftp", "Ciphers aes256-cbc"),

@@ -209,6 +209,34 @@ static void test_login__goes_on_to_the_second_key_where_two_are_wanted(void **st
 	rig_run(two_keys_wanted);
 }
 
+static void no_rsa_signature(struct worker *w)
+{
+	struct partner p;
+	struct err e;
+
+	(void)w;
+	partner_init(&p, "sshd_picky");
+	partner_key(&p, "ed25519", NULL);
+	partner_key(&p, "rsa", NULL);
+	session_close(partner_opens(&p));
+	partner_init(&p, "sshd_picky");
+	partner_key(&p, "rsa", NULL);
+	partner_key(&p, "ed25519", NULL);
+	if (!library_has_rsa_sha2()) {
+		session_close(partner_opens(&p));
+		return;
+	}
+	check_code(&p, &e, "SSH-AUTH-REFUSED");
+	check(says(&e, "takes no RSA signature") &&
+	      says(&e, "not sent (name it before the RSA key)"));
+}
+
+static void test_login__tells_where_an_rsa_key_hides_the_others(void **state)
+{
+	(void)state;
+	rig_run(no_rsa_signature);
+}
+
 static void too_many_tries(struct worker *w)
 {
 	struct partner p;
@@ -327,6 +355,7 @@ int main(void)
 	        cmocka_unit_test(test_login__names_the_refused_key),
 	        cmocka_unit_test(test_login__explains_rsa_with_an_old_library),
 	        cmocka_unit_test(test_login__goes_on_to_the_second_key_where_two_are_wanted),
+	        cmocka_unit_test(test_login__tells_where_an_rsa_key_hides_the_others),
 	        cmocka_unit_test(test_login__knows_the_servers_last_words),
 	        cmocka_unit_test(test_login__by_password),
 	        cmocka_unit_test(test_login__answers_a_prompt_with_the_password),

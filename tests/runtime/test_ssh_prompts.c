@@ -391,6 +391,65 @@ static void test_codes__that_come_too_late_are_told(void **state)
 	rig_run(too_late);
 }
 
+/* ---- while an answer is awaited ------------------------------------------------------------ */
+
+struct waiter {
+	struct asker asker;
+	struct fiber *fiber;
+	struct err e;
+	bool has_ended;
+};
+
+static void wait_for_code(void *arg)
+{
+	struct waiter *x = arg;
+
+	check(partner_fails(&x->asker.partner, &x->e) == x->e.code);
+	x->has_ended = true;
+}
+
+static bool sleeps_for_code;
+
+static void look(const struct fiber_info *f, void *arg)
+{
+	(void)arg;
+	sleeps_for_code |= strcmp(f->label, "the next one-time code") == 0;
+}
+
+/* Its codes of the next minutes are used up: it sleeps inside libssh2's callback. */
+static void begin_waiting(struct worker *w, struct waiter *x)
+{
+	struct deadline d = deadline_in(10000);
+	struct err e;
+
+	asker_init(&x->asker, "waits");
+	add_code(&x->asker, 30000);
+	use_up(&x->asker, 30000);
+	x->has_ended = sleeps_for_code = false;
+	x->fiber = fiber_start(w, "login", wait_for_code, x);
+	while (!sleeps_for_code && deadline_left_ms(d) > 0) {
+		check(fiber_sleep(5, "the login to wait", &e) == 0);
+		fiber_each(w, look, NULL);
+	}
+	check(sleeps_for_code && !x->has_ended);
+}
+
+static void given_up(struct worker *w)
+{
+	struct waiter x;
+
+	begin_waiting(w, &x);
+	fiber_cancel(x.fiber);
+	rig_await(&x.has_ended);
+	check(x.e.kind == ERR_CANCELED);
+}
+
+static void test_codes__a_wait_for_one_can_be_given_up(void **state)
+{
+	(void)state;
+	rig_run(given_up);
+}
+
 static void bad_secret(struct worker *w)
 {
 	struct asker a;
@@ -428,6 +487,7 @@ int main(void)
 	        cmocka_unit_test(
 	                test_codes__are_not_tried_again_where_a_password_would_go_with_them),
 	        cmocka_unit_test(test_codes__that_come_too_late_are_told),
+	        cmocka_unit_test(test_codes__a_wait_for_one_can_be_given_up),
 	        cmocka_unit_test(test_codes__need_a_secret_in_base32),
 	};
 	int failed;
