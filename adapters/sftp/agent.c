@@ -164,7 +164,7 @@ static int call(struct agent *a, struct buf *request, struct key_part *reply, st
 int agent_keys(struct agent *a, agent_key_fn *on_key, void *arg, struct deadline d, struct err *e)
 {
 	const char *complaint = NULL;
-	struct key_part reply;
+	struct key_part reply = {0};
 	struct buf request;
 	int r;
 
@@ -190,7 +190,7 @@ int agent_sign(struct agent *a, const struct agent_request *r, struct buf *out, 
                struct err *e)
 {
 	const char *complaint = NULL;
-	struct key_part reply;
+	struct key_part reply = {0};
 	struct buf request;
 	struct escaped tmp;
 	int result;

@@ -24,7 +24,7 @@ static int end_login(struct login *l, const struct err *e)
 static int end_on_prompt(struct login *l, const char *code, const char *what, const char *text,
                          const char *cure)
 {
-	struct err e;
+	struct err e = {0};
 
 	(void)err_set(&e, ERR_AUTH, code, 0, "the server %s: \"%s\". %s", what, text, cure);
 	return end_login(l, &e);
@@ -48,7 +48,7 @@ struct answer {
 static int give(struct login *l, const char *text, size_t n, struct answer *out)
 {
 	void *account = l->ssh;
-	struct err e;
+	struct err e = {0};
 
 	out->text = ssh_memory_alloc(n + 1, &account);
 	if (!out->text) {
@@ -75,7 +75,7 @@ static int run_command(void *arg, struct err *e)
 static int answer_by_command(struct login *l, const struct prompt_rule *r, struct answer *out)
 {
 	struct command_job j = {.ref = &r->config->secret};
-	struct err e;
+	struct err e = {0};
 	int result;
 
 	if (work_run(run_command, &j, "the program that answers a prompt", &e) < 0) {
@@ -99,7 +99,7 @@ static int64_t step_at(const struct prompt_rule *r, int n)
 
 static int code_comes_too_late(struct login *l, int64_t wait_ms)
 {
-	struct err e;
+	struct err e = {0};
 
 	(void)err_set(&e, ERR_BUSY, "SSH-AUTH-TOTP", 0,
 	              "the one-time code of this moment was used for another connection, and the "
@@ -112,7 +112,7 @@ static int code_comes_too_late(struct login *l, int64_t wait_ms)
 static int wait_for_period(struct login *l, const struct prompt_rule *r)
 {
 	int64_t wait_ms = r->config->period_ms - clock_wall_ms() % r->config->period_ms;
-	struct err e;
+	struct err e = {0};
 
 	if (wait_ms > deadline_left_ms(l->deadline))
 		return code_comes_too_late(l, wait_ms);
@@ -242,7 +242,7 @@ static int read_words(struct login *l, const char *words, int n)
 
 static int count_round(struct login *l)
 {
-	struct err e;
+	struct err e = {0};
 
 	if (++l->round.rounds <= PROMPT_ROUNDS_MAX)
 		return 0;
