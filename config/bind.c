@@ -74,7 +74,7 @@ static bool wants_map(struct binder *b, const struct table *t, const struct node
 /* The default is read as if it stood in the file. */
 static void bind_default(struct binder *b, const struct key *k, void *base)
 {
-	static const struct source nowhere = {"(default)", 0};
+	static const struct source_text nowhere = {"(default)", 0};
 	struct node n = {.kind = NODE_SCALAR, .at = {&nowhere, 1, 1}, .text = k->fallback};
 
 	n.quoted = k->type == KEY_MODE;

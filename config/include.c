@@ -33,7 +33,7 @@ struct reading {
 
 static void tell(struct reading *r, const struct node *at, const char *path, const char *sentence)
 {
-	struct source *source;
+	struct source_text *source;
 	struct escaped tmp;
 
 	r->l->unread = true;
@@ -41,7 +41,7 @@ static void tell(struct reading *r, const struct node *at, const char *path, con
 		node_error(r->l->problems, at, "%s: %s", escape_name(path, &tmp), sentence);
 		return;
 	}
-	source = arena_new_of(&r->l->tree, struct source);
+	source = arena_new_of(&r->l->tree, struct source_text);
 	source->name = path;
 	problem_add(r->l->problems, PROBLEM_ERROR, &(struct place){source, 0, 0}, "%s", sentence);
 }
@@ -70,9 +70,9 @@ static char *read_all(int fd, size_t *length)
 	return NULL;
 }
 
-static struct source *new_source(struct reading *r, const char *name)
+static struct source_text *new_source(struct reading *r, const char *name)
 {
-	struct source *source = arena_new_of(&r->l->tree, struct source);
+	struct source_text *source = arena_new_of(&r->l->tree, struct source_text);
 
 	source->name = arena_dup(&r->l->tree, name);
 	source->order = ++r->count;

@@ -37,7 +37,7 @@ struct node {
 };
 
 struct node_input {
-	const struct source *source;
+	const struct source_text *source;
 	const void *bytes;
 	size_t length;
 	size_t *budget; /* nodes that may still be made, counted down */

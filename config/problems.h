@@ -20,13 +20,13 @@
 enum { PROBLEMS_MAX = 200 };
 
 /* A file of the configuration; `order` is the order in which the files were opened. */
-struct source {
+struct source_text {
 	const char *name; /* as it is shown */
 	int order;
 };
 
 struct place {
-	const struct source *source;
+	const struct source_text *source;
 	int line, col; /* from 1; line 0: the whole file */
 };
 

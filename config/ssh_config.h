@@ -165,7 +165,7 @@ struct ssh_lines {
 };
 
 struct ssh_config_input {
-	const struct source *source;
+	const struct source_text *source;
 	const void *bytes;
 	size_t length;
 };

@@ -89,7 +89,7 @@ static size_t read_all(int fd, char *out)
 
 static struct ssh_lines *parse_file(const struct asked *q, const char *path, int fd)
 {
-	struct source *source = arena_new_of(&q->l->tree, struct source);
+	struct source_text *source = arena_new_of(&q->l->tree, struct source_text);
 	char *bytes _cleanup_free_ = mem_new(SSH_FILE_MAX + 1);
 	struct ssh_config_input in = {.source = source, .bytes = bytes};
 

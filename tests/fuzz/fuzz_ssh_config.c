@@ -8,7 +8,7 @@
 #include "config/ssh_expand.h"
 #include "tests/fuzz/oracle.h"
 
-static const struct source file = {"f", 1};
+static const struct source_text file = {"f", 1};
 
 struct reading {
 	struct arena arena;

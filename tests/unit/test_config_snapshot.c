@@ -62,7 +62,7 @@ static void test_node__has_a_largest_file(void **state)
 /* What is told of `text`, up to the first line break. */
 static void check_parse(const char *text, size_t budget, const char *told)
 {
-	struct source source = {"f", 1};
+	struct source_text source = {"f", 1};
 	struct node_input in = {&source, text, strlen(text), &budget};
 	struct config_report r;
 	struct problems p;

@@ -16,7 +16,7 @@
 
 /* ---- verbs --------------------------------------------------------------------------------- */
 
-static const struct source file = {"f", 1};
+static const struct source_text file = {"f", 1};
 
 struct read {
 	struct arena arena;
