@@ -44,6 +44,7 @@
 struct command;
 struct command_result;
 struct endpoint_config;
+struct forwarding;
 struct identity;
 struct trace;
 struct connection; /* each adapter's own */
@@ -204,6 +205,11 @@ struct adapter {
 	 * as far as the command came. */
 	int (*execute)(struct connection *c, const struct command *command,
 	               struct command_result *result, struct err *e);
+
+	/* Carries tunnels over a connection of their own until it ends, and tells with what: it
+	 * never returns 0. NULL where the protocol cannot. */
+	int (*forward)(const struct endpoint_config *endpoint, struct trace *trace,
+	               struct forwarding *tunnels, struct err *e);
 
 	/* ---- only where the source or destination is this machine, else NULL ---- */
 

@@ -146,6 +146,17 @@ struct ftp_settings {              /* PROTOCOL_FTPS and PROTOCOL_FTP */
 
 enum trace_when { TRACE_FAILURE, TRACE_ALWAYS, TRACE_NEVER };
 
+enum tunnel_side { TUNNEL_HERE, TUNNEL_SERVER };
+
+struct tunnel_config {
+	enum tunnel_side side; /* who listens */
+	const char *listen_host;
+	int listen_port;     /* 0: chosen when it begins */
+	const char *to_host; /* connected to by the other side */
+	int to_port;
+	int connections; /* at once */
+};
+
 struct endpoint_config {
 	const char *name; /* key under endpoints:, or "local:/srv/in" */
 	enum protocol protocol;
@@ -181,6 +192,8 @@ struct endpoint_config {
 	struct endpoint_timeouts timeouts;
 	unsigned trace_mask; /* resolved: endpoint's own or trace.mask */
 	enum trace_when trace_when;
+	const struct tunnel_config *tunnels; /* PROTOCOL_SFTP */
+	size_t tunnel_count;
 	const char *fingerprint; /* hex digest of everything above: equal = unchanged at a reload */
 };
 

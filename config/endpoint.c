@@ -75,6 +75,7 @@ void endpoint_finish(struct loader *l, struct endpoint_form *f)
 		e->trace_when = l->trace.when;
 	auth_finish(l, f);
 	endpoint_finish_reach(l, f);
+	tunnels_finish(l, f);
 	endpoint_finish_protocol(l, f);
 	if (e->protocol == PROTOCOL_SFTP)
 		endpoint_finish_trust(l, f);

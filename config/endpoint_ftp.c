@@ -115,6 +115,8 @@ static const struct {
         {"ssh_host", NULL, NO_SSH, NO_SSH},
         {"tls", "is for protocol: ftps; sftp has TLS nowhere: see host_key", NULL,
          "is for protocol: ftps; if the partner's server knows TLS, use that"},
+        {"tunnels", NULL, FOR_SFTP "ftps and ftp carry no other connections",
+         FOR_SFTP "ftps and ftp carry no other connections"},
         {"account", FOR_FTP, NULL, NULL},
         {"data", FOR_FTP, NULL, NULL},
         {"list", FOR_FTP, NULL, NULL},

@@ -106,6 +106,16 @@ static void add_ftp(struct text *t, const struct ftp_settings *s)
 	add_texts(t, c->after_put, c->after_put_count);
 }
 
+static void add_tunnel(struct text *t, const struct tunnel_config *c)
+{
+	add_number(t, c->side);
+	add_text(t, c->listen_host);
+	add_number(t, c->listen_port);
+	add_text(t, c->to_host);
+	add_number(t, c->to_port);
+	add_number(t, c->connections);
+}
+
 static void add_one_endpoint(struct text *t, const struct endpoint_config *e)
 {
 	const struct endpoint_timeouts *w = &e->timeouts;
@@ -136,6 +146,8 @@ static void add_one_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->connections);
 	add_number(t, e->keepalive_ms);
 	add_number(t, e->idle_close_ms);
+	for (size_t i = 0; i < e->tunnel_count; i++)
+		add_tunnel(t, &e->tunnels[i]);
 	add_number(t, w->connect_ms);
 	add_number(t, w->handshake_ms);
 	add_number(t, w->auth_ms);

@@ -105,6 +105,7 @@ extern const struct table keys_host_key;             /* base: endpoint_form */
 extern const struct table keys_tls, keys_ftp_data, keys_ftp_commands; /* base: endpoint_form */
 extern const struct table keys_algorithms;                            /* base: endpoint_form */
 extern const struct word words_address_family[];
+extern const struct table keys_tunnels; /* base: struct tunnel_form */
 extern const struct table keys_secret; /* base: struct secret_form */
 extern const struct word words_ftp_list[];
 extern const struct word words_auth[];

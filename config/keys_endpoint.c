@@ -190,6 +190,8 @@ static const struct key endpoint_keys[] = {
         {"idle_close", KEY_DURATION, OUT(idle_close_ms), .least = 1 * SECOND,
          .most = 24 * 3600 * SECOND, .fallback = "5m",
          .doc = "A connection without work is closed after this time."},
+        {"tunnels", KEY_SECTIONS, AT(tunnels), .least = 1, .most = 16, .table = &keys_tunnels,
+         .doc = "With sftp: ports that are carried through the server."},
         {"timeouts", KEY_SECTION, .table = &keys_timeouts, .doc = "Nothing waits without an end."},
         {"trace", KEY_SECTION, .table = &keys_endpoint_trace,
          .doc = "As the section `trace`, for this endpoint only."},

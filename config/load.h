@@ -38,10 +38,18 @@ struct auth_form {
 	struct forms prompts; /* struct prompt_form */
 };
 
+struct tunnel_form {
+	struct form_head head;
+	struct tunnel_config out;
+	const char *listen, *remote_listen, *to; /* as written */
+	bool is_public;
+};
+
 struct endpoint_form {
 	struct form_head head;
 	struct endpoint_config out;
-	struct forms auth; /* struct auth_form */
+	struct forms auth;    /* struct auth_form */
+	struct forms tunnels; /* struct tunnel_form */
 	struct secret_form account, tls_passphrase;
 	struct texts via;                  /* as written */
 	const char *active_ports;          /* "40000-40100" */
@@ -127,6 +135,9 @@ void endpoint_finish_reach(struct loader *l, struct endpoint_form *f);
 void endpoint_finish_via(struct loader *l, struct endpoint_form *f);
 const char *reach_check_address(const char *address);
 const char *reach_check_algorithms(const char *names);
+
+/* tunnels.c */
+void tunnels_finish(struct loader *l, struct endpoint_form *f);
 
 /* route.c */
 void route_finish(struct loader *l, struct route_form *f);

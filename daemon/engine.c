@@ -104,6 +104,7 @@ void engine_free(struct engine *g)
 		store_close(g->store);
 	free(g->shards);
 	free(g->routes);
+	free(g->tunnels);
 	free(g->reload_error);
 	config_unref(g->config);
 	free(g);
@@ -282,8 +283,10 @@ static void swap(struct engine *g, struct config *next)
 
 	warn_of_what_needs_a_restart(old, next);
 	stop_routes(g, next, deadline_in(old->daemon.drain_ms), has_changed);
+	engine_stop_tunnels(g, next);
 	g->config = next;
 	encourage_all(g);
+	engine_start_tunnels(g, next);
 	start_routes(g, next);
 	config_unref(old);
 	free(g->reload_error);
@@ -361,6 +364,7 @@ static void drain(void *arg)
 		(void)signal_wait(&g->changed, "end of a reload or of the start", deadline_in(1000),
 		                  &e);
 	stop_routes(g, NULL, deadline_in(g->config->daemon.drain_ms), all_of_them);
+	engine_stop_tunnels(g, NULL);
 	control_server_stop(g->control);
 	g->control = NULL;
 	for (size_t i = 0; i < g->shard_count; i++)
@@ -425,6 +429,7 @@ static int bring_up(struct engine *g, struct err *e)
 		r = worker_call(g->shards[0].worker, "recover spool", recover, &g->shards[0], e);
 	if (r < 0)
 		return r;
+	engine_start_tunnels(g, g->config);
 	start_routes(g, g->config);
 	r = control_server_start(&g->listener, &table, &g->control, e);
 	if (r == 0)

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "adapters/tunnel.h"
 #include "config/config.h"
 #include "daemon/base/err.h"
 #include "daemon/control/server.h"
@@ -34,6 +35,8 @@ struct engine {
 	size_t shard_count;
 	struct route **routes; /* that run */
 	size_t route_count;
+	struct engine_tunnels *tunnels; /* tunnels.c */
+	size_t tunnel_count;
 	struct control_listener listener;
 	struct control_server *control;
 	bool is_draining;
@@ -67,6 +70,13 @@ struct control_engine engine_operator(struct engine *g);
 void engine_operator_endpoints(struct control_engine *table);
 /* operator.c: the endpoint is mended; the routes that use it begin anew, but for paused ones. */
 void engine_wake_users(struct engine *g, const char *endpoint);
+
+/* tunnels.c: starts what is missing; stops what `next` (NULL: nothing) has not, or otherwise; *out is
+ * grown. Main worker. */
+void engine_start_tunnels(struct engine *g, const struct config *c);
+void engine_stop_tunnels(struct engine *g, const struct config *next);
+int engine_tunnel_status(struct engine *g, struct tunnels_status **out, size_t *count,
+                         struct err *e);
 
 /* The judges of other rooms, for config_load. */
 extern const struct config_judges engine_judges;

@@ -105,6 +105,8 @@ static int status(void *arg, struct control_status *out, struct err *e)
 
 		r = worker_call(g->shards[i].worker, "status", ask_endpoints, &q, e);
 	}
+	if (r == 0)
+		r = engine_tunnel_status(g, &out->tunnels, &out->tunnel_count, e);
 	config_unref(c);
 	if (r < 0)
 		control_status_release(out);

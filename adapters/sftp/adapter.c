@@ -285,6 +285,23 @@ static int execute(struct connection *c, const struct command *cmd, struct comma
 	return r;
 }
 
+/* ---- tunnels ------------------------------------------------------------------------------- */
+
+static int forward(const struct endpoint_config *endpoint, struct trace *trace,
+                   struct forwarding *f, struct err *e)
+{
+	struct session *s;
+	int r = session_open(endpoint, trace, &s, e);
+
+	if (r < 0)
+		return r;
+	r = session_forward(s, f, e);
+	fiber_shield_begin();
+	session_close(s);
+	fiber_shield_end();
+	return r;
+}
+
 const struct adapter adapter_sftp = {
         .protocol = "sftp",
         .describe = abilities_describe,
@@ -306,4 +323,5 @@ const struct adapter adapter_sftp = {
         .remove = remove_path,
         .mkdir = mkdir_path,
         .execute = execute,
+        .forward = forward,
 };

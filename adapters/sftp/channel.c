@@ -44,8 +44,7 @@ struct opening {
 	size_t message_bytes;
 };
 
-/* 0, LIBSSH2_ERROR_CHANNEL_FAILURE when the server refuses (nothing is told then), or a kind. */
-static int open_lib(struct channel *c, const struct opening *o, struct deadline d, struct err *e)
+static int open_alone(struct channel *c, const struct opening *o, struct deadline d, struct err *e)
 {
 	struct ssh *s = c->ssh;
 	int rc;
@@ -57,11 +56,25 @@ static int open_lib(struct channel *c, const struct opening *o, struct deadline 
 		                                 (unsigned)o->message_bytes);
 		rc = c->lib ? 0 : libssh2_session_last_errno(s->lib);
 	} while (rc == LIBSSH2_ERROR_EAGAIN && transport_await(s->transport, o->label, d, e) == 0);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
+	if (rc == LIBSSH2_ERROR_EAGAIN) {
+		transport_kill(s->transport, e); /* the next to open would be given this one */
 		return ssh_interrupted(s, SSH_CHANNEL, s->endpoint->timeouts.request_ms, e);
+	}
 	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return rc;
 	return rc ? ssh_failed(s, SSH_CHANNEL, rc, e) : 0;
+}
+
+/* 0, LIBSSH2_ERROR_CHANNEL_FAILURE when the server refuses (nothing is told then), or a kind. */
+static int open_lib(struct channel *c, const struct opening *o, struct deadline d, struct err *e)
+{
+	int r = ssh_open_begin(c->ssh, e);
+
+	if (r < 0)
+		return r;
+	r = open_alone(c, o, d, e);
+	ssh_open_end(c->ssh);
+	return r;
 }
 
 static const char *last_words(const struct ssh *s)

@@ -37,7 +37,8 @@ static int refused(struct run *x, enum err_kind kind, int rc, const char *why, s
 	               told(x->exec->line, line), why);
 }
 
-static int open_channel(struct run *x, struct err *e)
+/* Not to be canceled half-way: the next to open would be given what we asked for. */
+static int open_alone(struct run *x, struct err *e)
 {
 	struct ssh *s = x->ssh;
 	struct deadline d =
@@ -51,14 +52,29 @@ static int open_channel(struct run *x, struct err *e)
 		rc = x->lib ? 0 : libssh2_session_last_errno(s->lib);
 	} while (rc == LIBSSH2_ERROR_EAGAIN &&
 	         transport_await(s->transport, "a channel for a command", d, e) == 0);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
+	if (rc == LIBSSH2_ERROR_EAGAIN) {
+		transport_kill(s->transport, e);
 		return ssh_interrupted(s, SSH_COMMAND, s->endpoint->timeouts.request_ms, e);
+	}
 	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return refused(x, ERR_BUSY, rc,
 		               "it opens no further channel on this connection. Its MaxSessions "
 		               "must allow some more for the files and the commands beside them",
 		               e);
 	return rc ? ssh_failed(s, SSH_COMMAND, rc, e) : 0;
+}
+
+static int open_channel(struct run *x, struct err *e)
+{
+	int r = ssh_open_begin(x->ssh, e);
+
+	if (r < 0)
+		return r;
+	fiber_shield_begin();
+	r = open_alone(x, e);
+	fiber_shield_end();
+	ssh_open_end(x->ssh);
+	return r;
 }
 
 /* NAME=value; what the server does not accept must not be missing silently. */

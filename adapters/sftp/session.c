@@ -5,6 +5,7 @@
 #include "adapters/sftp/auth.h"
 #include "adapters/sftp/channel.h"
 #include "adapters/sftp/exec.h"
+#include "adapters/sftp/forward.h"
 #include "adapters/sftp/host_key.h"
 #include "adapters/sftp/kex.h"
 #include "adapters/sftp/reach.h"
@@ -134,6 +135,7 @@ static struct session *new_session(const struct endpoint_config *endpoint, struc
 	s->ssh.endpoint = endpoint;
 	s->ssh.trace = trace;
 	signal_init(&s->ssh.command_ended);
+	signal_init(&s->ssh.opened);
 	s->ssh.transport = transport_new(carrier, trace);
 	s->ssh.lib = ssh_memory_session(&s->ssh);
 	if (!s->ssh.lib)
@@ -288,6 +290,11 @@ int session_open_forward(struct session *s, const char *host, int port, struct c
 		return e->kind;
 	s->channels[s->channel_count++] = *out;
 	return 0;
+}
+
+int session_forward(struct session *s, struct forwarding *f, struct err *e)
+{
+	return forward_run(&s->ssh, f, e);
 }
 
 /* ---- the end ------------------------------------------------------------------------------- */

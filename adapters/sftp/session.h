@@ -65,6 +65,9 @@ int session_execute(struct session *s, const struct exec *x, struct command_resu
 struct channel;
 int session_open_forward(struct session *s, const char *host, int port, struct channel **out,
                          struct err *e);
+/* Tunnels, until the session ends (forward.h). */
+struct forwarding;
+int session_forward(struct session *s, struct forwarding *f, struct err *e);
 /* Says good-bye without waiting for an answer and frees everything, streams too. No other fiber may
  * be inside a call on it. NULL allowed. */
 void session_close(struct session *s);

@@ -21,6 +21,7 @@
 	X(SSH_AUTH, "authentication", "SSH-AUTH-TIMEOUT", "auth")                    \
 	X(SSH_CHANNEL, "opening the SFTP channel", "SSH-CHANNEL-TIMEOUT", "request") \
 	X(SSH_COMMAND, "running a command", "SSH-CHANNEL-TIMEOUT", "request")        \
+	X(SSH_TUNNEL, "carrying tunnels", "SSH-CHANNEL-TIMEOUT", "request")          \
 	X(SSH_OPEN, "data transfer", "TIMEOUT", "request")
 
 enum ssh_phase {
@@ -46,6 +47,9 @@ struct ssh {
 	struct link memory; /* what libssh2 holds (ssh_memory.c) */
 	size_t memory_bytes;
 	bool memory_listed;
+
+	bool is_opening; /* a channel: libssh2 opens one at a time */
+	struct signal opened;
 
 	/* commands (exec.c) */
 	int commands;                                      /* under way */
@@ -74,6 +78,11 @@ const char *ssh_library(void);
 void ssh_library_init(void);
 /* Can the linked library sign and check RSA with SHA-2? */
 bool ssh_has_rsa_sha2(void);
+
+/* libssh2 keeps one half-opened channel a session and hands it to whoever asks next: between these two
+ * nobody else opens one. What is begun must be ended, or the connection killed. */
+int ssh_open_begin(struct ssh *s, struct err *e);
+void ssh_open_end(struct ssh *s);
 
 /* `rc` is what libssh2 returned, never "again". Fills e, traces, marks the transport dead. */
 int ssh_failed(struct ssh *s, enum ssh_phase phase, int rc, struct err *e);

@@ -29,6 +29,25 @@ const struct code_text codes_remote[] = {
         {"COMMAND-WORD", ERR_POLICY, "A word of `run:` or `env:` cannot be made.",
          "A brace that is none of the known names, or more than 32 KiB.",
          "ferryd --check tells which; {{ and }} are braces."},
+        {"TUNNEL-LISTEN", ERR_LOCAL, "This machine cannot listen where a tunnel begins.",
+         "The port is used by another program or a second ferryd, the address is none of ours, "
+         "ports below 1024 need a capability.",
+         "`ss -ltnp` shows who has the port. It is tried again by itself."},
+        {"TUNNEL-REFUSED", ERR_POLICY, "The server does not carry this tunnel.",
+         "AllowTcpForwarding, DisableForwarding, PermitOpen, PermitListen or a `restrict` key "
+         "forbid it; with remote_listen the port may be taken at the server.",
+         "Ask the partner, or take the tunnel out. With remote_listen it is tried again by "
+         "itself."},
+        {"TUNNEL-TARGET", ERR_NETWORK, "What a tunnel leads to cannot be connected to.",
+         "The service is down, a wrong host or port in `to`, a firewall behind the server.",
+         "Try it from the side that connects: the server for `listen`, this machine for "
+         "`remote_listen`."},
+        {"TUNNEL-FULL", ERR_BUSY,
+         "A tunnel has as many connections as it may; one more was closed.",
+         "Clients that do not close theirs, a limit that is too low.",
+         "Raise `connections` of the tunnel if the number is right."},
+        {"TUNNEL-CUT", ERR_NETWORK, "A connection through a tunnel was cut.",
+         "One of its ends broke it, or the server did.", "The program at its end connects again."},
 };
 
 const size_t codes_remote_count = sizeof(codes_remote) / sizeof(*codes_remote);

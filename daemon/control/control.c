@@ -35,6 +35,7 @@ void control_status_release(struct control_status *s)
 	free(s->reload_error);
 	free(s->workers);
 	free(s->endpoints);
+	free(s->tunnels);
 }
 
 void control_routes_free(struct control_route *routes, size_t count)

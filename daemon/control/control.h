@@ -23,6 +23,7 @@
 #include "adapters/endpoint.h"
 #include "adapters/examine.h"
 #include "adapters/identity.h"
+#include "adapters/tunnel.h"
 #include "daemon/base/err.h"
 #include "daemon/runtime/fiber.h"
 #include "daemon/runtime/worker.h"
@@ -58,6 +59,8 @@ struct control_status {
 	size_t worker_count;
 	struct control_endpoint *endpoints;
 	size_t endpoint_count;
+	struct tunnels_status *tunnels; /* of an endpoint each */
+	size_t tunnel_count;
 };
 
 struct control_route {

@@ -211,6 +211,51 @@ static void add_endpoints(const struct answered *a, const struct style *style, s
 	for_each_item(p, a->items, "endpoint") endpoint_trouble(out, p);
 }
 
+static void tunnel_row(struct table *t, const json_t *p)
+{
+	const char *state = json_text(p, "state");
+	int64_t refused = json_number(p, "refused");
+
+	table_cell(t, json_text(p, "listen"), TINT_NONE);
+	table_cell(t, json_text(p, "side"), TINT_NONE);
+	table_cell(t, json_text(p, "to"), TINT_NONE);
+	table_cell(t, json_text(p, "endpoint"), TINT_NONE);
+	table_cell(t, state, endpoint_tint(state));
+	table_number(t, json_number(p, "connections"), TINT_NONE);
+	table_number(t, json_number(p, "opened"), TINT_NONE);
+	table_number(t, refused, refused ? TINT_WARN : TINT_NONE);
+}
+
+static void tunnel_trouble(struct buf *out, const json_t *p)
+{
+	const json_t *error = json_object_get(p, "error"),
+	             *own = json_object_get(p, "tunnel_error");
+
+	if (json_is_object(error))
+		add_error(out, json_text(p, "listen"), error);
+	if (json_is_object(own))
+		add_error(out, json_text(p, "listen"), own);
+}
+
+static void add_tunnels(const struct answered *a, const struct style *style, struct buf *out)
+{
+	static const struct column columns[] = {
+	        {"TUNNEL", ALIGN_LEFT, true},   {"AT", ALIGN_LEFT, false},
+	        {"TO", ALIGN_LEFT, true},       {"ENDPOINT", ALIGN_LEFT, true},
+	        {"STATE", ALIGN_LEFT, false},   {"OPEN", ALIGN_RIGHT, false},
+	        {"OPENED", ALIGN_RIGHT, false}, {"REFUSED", ALIGN_RIGHT, false}};
+	struct table t;
+
+	table_init(&t, columns, 8);
+	for_each_item(p, a->items, "tunnel") tunnel_row(&t, p);
+	if (t.cell_count > 0) {
+		(void)buf_add_text(out, "\n");
+		table_write(&t, style, out);
+	}
+	table_release(&t);
+	for_each_item(p, a->items, "tunnel") tunnel_trouble(out, p);
+}
+
 void render_status(const struct answered *a, const struct style *style, struct buf *out)
 {
 	add_head(a->result, out);
@@ -221,6 +266,7 @@ void render_status(const struct answered *a, const struct style *style, struct b
 	add_refused_reload(a->result, style, out);
 	add_workers(a, style, out);
 	add_endpoints(a, style, out);
+	add_tunnels(a, style, out);
 }
 
 /* ---- routes -------------------------------------------------------------------------------- */

@@ -59,6 +59,27 @@ static json_t *endpoint_json(const struct control_endpoint *p)
 	                 verbs_order(s->has_order, &s->order));
 }
 
+static json_t *tunnel_json(const struct tunnels_status *s, size_t i)
+{
+	static const char *const words[] = {
+	        [TUNNELS_CONNECTING] = "connecting",
+	        [TUNNELS_UP] = "up",
+	        [TUNNELS_RETRYING] = "retrying",
+	        [TUNNELS_STOPPED] = "stopped",
+	};
+	const struct tunnel_state *t = &s->tunnels[i];
+
+	return json_pack("{ss so ss ss so so si si sI sI sI sI sI so so}", "kind", "tunnel",
+	                 "endpoint", answer_name(s->endpoint), "state", words[s->state], "side",
+	                 s->places[i].side == TUNNEL_HERE ? "here" : "server", "listen",
+	                 answer_name(s->places[i].listen), "to", answer_name(s->places[i].to),
+	                 "port", t->is_listening ? t->port : 0, "connections", t->open, "opened",
+	                 (json_int_t)t->opened, "refused", (json_int_t)t->refused, "received",
+	                 (json_int_t)t->received, "sent", (json_int_t)t->sent, "next_attempt_in_ms",
+	                 (json_int_t)s->next_attempt_ms, "error", error_json(&s->last),
+	                 "tunnel_error", error_json(&t->last));
+}
+
 /* A report can be longer than a message: its first lines, then where the rest is. */
 static json_t *report_json(const char *text)
 {
@@ -104,6 +125,10 @@ static int write_status(struct call *c, const struct control_status *s, struct e
 	for (size_t i = 0; i < s->endpoint_count; i++)
 		if (answer_item(c->answer, endpoint_json(&s->endpoints[i]), e) < 0)
 			return e->kind;
+	for (size_t i = 0; i < s->tunnel_count; i++)
+		for (size_t k = 0; k < s->tunnels[i].count; k++)
+			if (answer_item(c->answer, tunnel_json(&s->tunnels[i], k), e) < 0)
+				return e->kind;
 	c->result = status_json(s);
 	return 0;
 }

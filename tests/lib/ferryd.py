@@ -12,7 +12,7 @@ from lib.wait import PATIENCE, wait_for
 BUILD = Path(os.environ.get("FERRYD_BUILD", Path(__file__).parents[2] / "build"))
 FERRYD = os.environ.get("FERRYD", str(BUILD / "ferryd"))
 FERRYCTL = os.environ.get("FERRYCTL", str(BUILD / "ferryctl"))
-PLURALS = {"job": "jobs", "delivery": "deliveries", "event": "events", "route": "routes", "fiber": "fibers",
+PLURALS = {"job": "jobs", "tunnel": "tunnels", "delivery": "deliveries", "event": "events", "route": "routes", "fiber": "fibers",
            "worker": "workers", "endpoint": "endpoints", "line": "lines", "trace": "traces", "step": "steps",
            "fact": "facts"}
 

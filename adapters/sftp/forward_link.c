@@ -1,0 +1,311 @@
+/*
+ * One connection through a tunnel.
+ */
+#include <netdb.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "adapters/sftp/forward_state.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/log.h"
+#include "daemon/base/mem.h"
+#include "daemon/runtime/race.h"
+#include "daemon/runtime/work.h"
+
+enum { PIECE_BYTES = 32 * 1024, CLOSE_MS = 5000 };
+
+struct link_task {
+	struct forward *forward;
+	struct tunnel_state *tunnel;
+	struct io *io;
+	LIBSSH2_CHANNEL *lib;
+	struct group way_up;
+};
+
+void forward_tell(struct forward *f, struct tunnel_state *t, const struct err *e)
+{
+	if (!t->last.kind || strcmp(t->last.code, e->code) != 0)
+		log_warn("tunnel does not carry a connection",
+		         "endpoint=%s listen=%s port=%d code=%s error=\"%s\"",
+		         f->ssh->endpoint->name, t->settings->listen_host, t->port, e->code,
+		         e->message);
+	TRACE(f->ssh->trace, TRACE_CONNECTION, "tunnel %s port %d: %s: %s",
+	      t->settings->listen_host, t->port, e->code, e->message);
+	t->last = *e;
+}
+
+/* ---- the server's side --------------------------------------------------------------------- */
+
+static int refused_by_server(const struct link_task *l, int rc, const char *words, struct err *e)
+{
+	const struct tunnel_config *c = l->tunnel->settings;
+	char host[ESCAPE_ROOM], said[ESCAPE_ROOM];
+
+	(void)escape(c->to_host, strlen(c->to_host), host, 80);
+	(void)escape(words, strlen(words), said, 120);
+	if (strstr(words, "prohibited"))
+		return err_set(e, ERR_POLICY, "TUNNEL-REFUSED", rc,
+		               "the server does not allow tunnels to %s port %d for this account: "
+		               "ask the partner for AllowTcpForwarding and PermitOpen, or take the "
+		               "tunnel out",
+		               host, c->to_port);
+	return err_set(e, ERR_NETWORK, "TUNNEL-TARGET", rc,
+	               "the server cannot connect to %s port %d: %s", host, c->to_port, said);
+}
+
+/* Not to be canceled half-way: the next to open would be given what we asked for. */
+static int open_channel(struct link_task *l, struct deadline d, struct err *e)
+{
+	const struct tunnel_config *c = l->tunnel->settings;
+	struct ssh *s = l->forward->ssh;
+	char *words = NULL;
+	int rc;
+
+	do {
+		transport_begin(s->transport);
+		l->lib = libssh2_channel_direct_tcpip_ex(s->lib, c->to_host, c->to_port,
+		                                         "127.0.0.1", l->tunnel->port);
+		rc = l->lib ? 0 : libssh2_session_last_errno(s->lib);
+	} while (rc == LIBSSH2_ERROR_EAGAIN &&
+	         transport_await(s->transport, "a channel for a tunnel", d, e) == 0);
+	if (rc == LIBSSH2_ERROR_EAGAIN) {
+		transport_kill(s->transport, e);
+		return ssh_interrupted(s, SSH_TUNNEL, s->endpoint->timeouts.request_ms, e);
+	}
+	if (rc != LIBSSH2_ERROR_CHANNEL_FAILURE)
+		return rc ? ssh_failed(s, SSH_TUNNEL, rc, e) : 0;
+	(void)libssh2_session_last_error(s->lib, &words, NULL, 0);
+	return refused_by_server(l, rc, words ? words : "", e);
+}
+
+static int connect_there(struct link_task *l, struct err *e)
+{
+	struct ssh *s = l->forward->ssh;
+	struct deadline d = deadline_in(s->endpoint->timeouts.request_ms);
+	int r = ssh_open_begin(s, e);
+
+	if (r < 0)
+		return r;
+	fiber_shield_begin();
+	r = open_channel(l, d, e);
+	fiber_shield_end();
+	ssh_open_end(s);
+	return r;
+}
+
+void forward_free_channel(struct forward *f, LIBSSH2_CHANNEL *lib)
+{
+	struct transport *t = f->ssh->transport;
+	struct deadline d = deadline_in(CLOSE_MS);
+	struct err e;
+	int rc;
+
+	fiber_shield_begin();
+	do {
+		transport_begin(t);
+		rc = libssh2_channel_free(lib);
+	} while (rc == LIBSSH2_ERROR_EAGAIN &&
+	         transport_await(t, "the close of a tunnel's channel", d, &e) == 0);
+	fiber_shield_end();
+	if (rc == LIBSSH2_ERROR_EAGAIN && !transport_is_over(t)) {
+		(void)err_set(&e, ERR_NETWORK, "SSH-CHANNEL-TIMEOUT", 0,
+		              "the server does not close a tunnel's channel");
+		transport_kill(t, &e);
+	}
+}
+
+/* ---- our side ------------------------------------------------------------------------------ */
+
+static int connect_here(struct link_task *l, struct err *e)
+{
+	const struct tunnel_config *c = l->tunnel->settings;
+	struct deadline d = deadline_in(l->forward->ssh->endpoint->timeouts.connect_ms);
+	const struct race how = {.family = AF_UNSPEC};
+	struct addrinfo *all;
+	char words[ERR_MESSAGE_BYTES];
+	int r = work_resolve(c->to_host, c->to_port, d, &all, e);
+
+	if (r == 0) {
+		r = race_connect(all, &how, d, &l->io, e);
+		freeaddrinfo(all);
+	}
+	if (r == 0 || r == ERR_CANCELED)
+		return r;
+	(void)snprintf(words, sizeof(words), "%s", e->message);
+	return err_set(e, ERR_NETWORK, "TUNNEL-TARGET", e->native,
+	               "this machine cannot connect to %s port %d: %s", c->to_host, c->to_port,
+	               words);
+}
+
+/* ---- bytes --------------------------------------------------------------------------------- */
+
+static int write_channel(struct link_task *l, const char *data, size_t n, struct err *e)
+{
+	struct ssh *s = l->forward->ssh;
+
+	while (n) {
+		ssize_t took;
+
+		if (transport_await_room(s->transport, "room for a tunnel", deadline_never(), e) <
+		    0)
+			return e->kind;
+		transport_begin(s->transport);
+		took = libssh2_channel_write_ex(l->lib, 0, data, n);
+		if (took == LIBSSH2_ERROR_EAGAIN) {
+			if (transport_await(s->transport, "the tunnel's other end",
+			                    deadline_never(), e) < 0)
+				return e->kind;
+			continue;
+		}
+		if (took < 0)
+			return err_set(e, ERR_NETWORK, "TUNNEL-CUT", (int)took,
+			               "the channel was closed");
+		data += took;
+		n -= (size_t)took;
+		l->tunnel->sent += (uint64_t)took;
+	}
+	return fiber_breathe(e);
+}
+
+/* Socket to channel, until the client has no more to say. Whoever is left waits without an end, as
+ * the two programs do whose connection it is; cancel and the end of the session wake him. */
+static int pump_up(struct link_task *l, char *piece, struct err *e)
+{
+	ssize_t n;
+
+	while ((n = io_read(l->io, piece, PIECE_BYTES, "a tunnel's client", deadline_never(), e)) >
+	       0)
+		if (write_channel(l, piece, (size_t)n, e) < 0)
+			return e->kind;
+	if (n < 0 && strcmp(e->code, "NET-EOF") != 0)
+		return (int)n;
+	transport_begin(l->forward->ssh->transport);
+	(void)libssh2_channel_send_eof(l->lib); /* a dead channel ends the way down too */
+	return 0;
+}
+
+static void up_fiber(void *arg)
+{
+	struct link_task *l = arg;
+	char *piece = mem_new(PIECE_BYTES);
+	struct err e;
+
+	if (pump_up(l, piece, &e) < 0)
+		io_abort(l->io); /* the way down ends with it */
+	free(piece);
+}
+
+/* > 0 bytes, 0 = the end, negative. */
+static ssize_t read_channel(struct link_task *l, char *piece, struct err *e)
+{
+	struct transport *t = l->forward->ssh->transport;
+	ssize_t n;
+
+	for (;;) {
+		transport_begin(t);
+		n = libssh2_channel_read_ex(l->lib, 0, piece, PIECE_BYTES);
+		if (n > 0)
+			return n;
+		if (libssh2_channel_eof(l->lib) == 1)
+			return 0;
+		if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
+			return err_set(e, ERR_NETWORK, "TUNNEL-CUT", (int)n,
+			               "the channel was closed");
+		if (n == LIBSSH2_ERROR_EAGAIN &&
+		    transport_await(t, "a tunnel's target", deadline_never(), e) < 0)
+			return e->kind;
+	}
+}
+
+/* Channel to socket, until the channel is closed: after the end of its bytes the client may still
+ * send. */
+static int pump_down(struct link_task *l, char *piece, struct err *e)
+{
+	struct transport *t = l->forward->ssh->transport;
+	ssize_t n;
+	int rc;
+
+	while ((n = read_channel(l, piece, e)) > 0) {
+		l->tunnel->received += (uint64_t)n;
+		if (io_write_all(l->io, piece, (size_t)n, "a tunnel's client", deadline_never(),
+		                 e) < 0 ||
+		    fiber_breathe(e) < 0)
+			return e->kind;
+	}
+	if (n < 0)
+		return (int)n;
+	(void)shutdown(io_fd(l->io), SHUT_WR); /* it may be gone: then reading tells */
+	do {
+		transport_begin(t);
+		rc = libssh2_channel_wait_closed(l->lib);
+	} while (rc == LIBSSH2_ERROR_EAGAIN &&
+	         transport_await(t, "the end of a tunnel's client", deadline_never(), e) == 0);
+	return rc;
+}
+
+static void carry(struct link_task *l)
+{
+	char *piece = mem_new(PIECE_BYTES);
+	struct err e;
+
+	group_init(&l->way_up, l->forward->fibers.worker);
+	group_start(&l->way_up, "tunnel up", up_fiber, l);
+	(void)pump_down(l, piece, &e); /* however it ended: both ends see their half of it */
+	group_cancel(&l->way_up);
+	group_wait(&l->way_up, "the way up");
+	free(piece);
+}
+
+/* ---- its life ------------------------------------------------------------------------------ */
+
+static void link_fiber(void *arg)
+{
+	struct link_task *l = arg;
+	struct err e;
+	int r = l->io ? connect_there(l, &e) : connect_here(l, &e);
+
+	if (r == 0) {
+		l->tunnel->opened++;
+		carry(l);
+	} else if (r != ERR_CANCELED) {
+		l->tunnel->refused++;
+		forward_tell(l->forward, l->tunnel, &e);
+	}
+	if (l->lib)
+		forward_free_channel(l->forward, l->lib);
+	io_close(l->io);
+	l->tunnel->open--;
+	free(l);
+}
+
+static void tell_full(struct forward *f, struct tunnel_state *t)
+{
+	struct err e;
+
+	t->refused++;
+	(void)err_set(&e, ERR_BUSY, "TUNNEL-FULL", 0,
+	              "%d connections are open, as many as the tunnel may have: raise its "
+	              "`connections` if that is right",
+	              t->open);
+	forward_tell(f, t, &e);
+}
+
+void forward_link_start(struct forward *f, struct tunnel_state *t, struct io *io,
+                        LIBSSH2_CHANNEL *lib)
+{
+	struct link_task *l;
+	char name[96];
+
+	if (t->open >= t->settings->connections) {
+		tell_full(f, t);
+		if (lib)
+			forward_free_channel(f, lib);
+		io_close(io);
+		return;
+	}
+	l = mem_new_of(struct link_task);
+	*l = (struct link_task){.forward = f, .tunnel = t, .io = io, .lib = lib};
+	t->open++;
+	(void)snprintf(name, sizeof(name), "tunnel %s %d", f->ssh->endpoint->name, t->port);
+	group_start(&f->fibers, name, link_fiber, l);
+}
