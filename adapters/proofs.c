@@ -92,5 +92,7 @@ uint64_t proofs_stamp(const struct endpoint_config *e)
 	add_file(&stamp, e->tls.certificate);
 	add_file(&stamp, e->tls.key);
 	add_secret(&stamp, &e->tls.passphrase);
+	for (size_t i = 0; i < e->via_count; i++)
+		add(&stamp, proofs_stamp(e->via[i]));
 	return stamp;
 }

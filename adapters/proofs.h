@@ -1,7 +1,7 @@
 /*
  * The files on which the login at an endpoint and the trust in it depend, as one number that
  * changes when one of them does: keys, certificates, secrets in files, systemd's credentials,
- * known_hosts, authorities.
+ * known_hosts, authorities; those of jump hosts too.
  *
  *	before = proofs_stamp(endpoint);	// blocking: on the work pool
  *	... connect: the password is refused, the endpoint stops ...
