@@ -84,7 +84,9 @@ int sftp_handshake_version(struct sftp_client *c, struct err *e)
 		return err_set(
 		        e, ERR_NETWORK, "SFTP-ENDED", 0,
 		        "the server ended the session before it began; it may not offer SFTP "
-		        "to this user, or its SFTP program does not start");
+		        "to this user, its SFTP program does not start, or the password has "
+		        "expired "
+		        "(then a login by hand, `ssh`, says so)");
 	if (r < 0)
 		return r;
 	r = take_version(c, buf_data(&c->in) + 4, n, e);

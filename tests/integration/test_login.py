@@ -112,6 +112,12 @@ def test_login__an_expired_password_is_told_and_not_changed(login, ferryd, place
     assert said["code"] == "SSH-AUTH-EXPIRED" and "by hand" in said["message"]
 
 
+def test_login__an_expired_password_that_the_server_takes_first_is_told(login, ferryd, place):
+    """By the method `password` sshd lets the user in, and then ends the session."""
+    login([{"password": secret(place)}], "password", expired=True)
+    ferryd.wait_told("SFTP-ENDED", "the password has expired")
+
+
 def test_login__a_code_of_a_wrong_secret_is_told_with_the_clock(login, ferryd, place):
     login([{"keyboard-interactive": [{"prompt": "code", "totp": secret(place, "A" * 26)}]}],
           "keyboard-interactive", [CODE])
