@@ -148,11 +148,15 @@ static const struct key endpoint_keys[] = {
          .doc = "Name of the account at the server."},
         {"ssh_config", KEY_PATH, AT(ssh_config),
          .doc = "With sftp: a file as ssh_config(5) describes it, from which keys that are not "
-                "written here are taken: HostName, Port, User, IdentityFile, UserKnownHostsFile, "
-                "GlobalKnownHostsFile, StrictHostKeyChecking, ConnectTimeout and "
-                "ServerAliveInterval. Host, Match (all, host, originalhost, user, localuser) and "
-                "Include are followed; `Match exec` is refused. What is written here wins. "
-                "`ferryd --check --explain ENDPOINT` shows each value and where it comes from."},
+                "written here are taken: HostName, Port, User, IdentityFile, CertificateFile, "
+                "IdentityAgent, IdentitiesOnly, PreferredAuthentications, ProxyJump (names of "
+                "endpoints), BindAddress, AddressFamily, ConnectTimeout, ServerAliveInterval, "
+                "UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking, HostKeyAlias, "
+                "RevokedHostKeys, HostKeyAlgorithms, KexAlgorithms, Ciphers, MACs, Compression and "
+                "RequiredRSASize; others are told and left out. Host, Match (all, host, "
+                "originalhost, user, localuser) and Include are followed; `Match exec` is refused. "
+                "What is written here wins. `ferryd --check --explain ENDPOINT` shows each value "
+                "and where it comes from."},
         {"ssh_host", KEY_TEXT, AT(ssh_host), .most = 255, .check = endpoint_check_host,
          .fallback_doc = "`host` if it is written, else the endpoint's name",
          .doc = "The host that is looked up in the file of `ssh_config`, as it would be typed "

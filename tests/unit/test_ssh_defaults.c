@@ -65,16 +65,22 @@ static char *expand(const char *text)
 	return out;
 }
 
-static void write_file(const char *name, const char *text, mode_t mode)
+static void write_as_it_is(const char *name, const char *text, mode_t mode)
 {
 	char *path _cleanup_free_ = mem_printf("%s/%s", folder, name);
-	char *full _cleanup_free_ = expand(text);
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 
 	assert_true(fd >= 0);
-	assert_int_equal(write(fd, full, strlen(full)), strlen(full));
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
 	assert_int_equal(fchmod(fd, mode), 0);
 	assert_int_equal(close(fd), 0);
+}
+
+static void write_file(const char *name, const char *text, mode_t mode)
+{
+	char *full _cleanup_free_ = expand(text);
+
+	write_as_it_is(name, full, mode);
 }
 
 static struct config *load(const char *yaml, const char *ssh, struct config_report *r)
@@ -154,6 +160,103 @@ static void test_ssh_defaults__fill_the_keys_that_are_missing(void **state)
 	config_unref(c);
 }
 
+static void check_list(const struct texts *t, const char *want)
+{
+	struct buf got;
+
+	buf_init(&got, 1024);
+	for (size_t i = 0; i < t->count; i++)
+		(void)buf_printf(&got, "%s%s", i ? " " : "", t->items[i]);
+	assert_string_equal(buf_text(&got), want);
+	buf_release(&got);
+}
+
+static void test_ssh_defaults__say_how_the_server_is_reached(void **state)
+{
+	const struct endpoint_config *e;
+	struct config *c;
+
+	(void)state;
+	c = load_valid(HEAD USER_AUTH
+	               "  bastion: {host: b, user: u, auth: [{password: {env: PATH}}], host_key: "
+	               "{pins: \"" PIN "\"}}\n",
+	               "Host acme\n ProxyJump bastion\n"
+	               " KexAlgorithms curve25519-sha256\n HostKeyAlgorithms ^ssh-ed25519\n"
+	               " Ciphers +aes128-cbc,aes256-cbc\n MACs -hmac-sha1*\n Compression yes\n"
+	               " RequiredRSASize 3072\n");
+	e = config_endpoint(c, "acme");
+	assert_int_equal(e->via_count, 1);
+	assert_string_equal(e->via[0]->name, "bastion");
+	check_list(&e->algorithms.lists[ALGORITHM_KEX], "curve25519-sha256");
+	check_list(&e->algorithms.lists[ALGORITHM_HOST_KEYS], "^ssh-ed25519");
+	check_list(&e->algorithms.lists[ALGORITHM_CIPHERS], "+aes128-cbc +aes256-cbc");
+	check_list(&e->algorithms.lists[ALGORITHM_MACS], "-hmac-sha1*");
+	assert_true(e->algorithms.compression);
+	assert_int_equal(e->algorithms.rsa_min_bits, 3072);
+	config_unref(c);
+	c = load_valid(HEAD USER_AUTH,
+	               "ProxyJump none\nBindAddress 127.0.0.1\nAddressFamily inet\n");
+	e = config_endpoint(c, "acme");
+	assert_int_equal(e->via_count, 0);
+	assert_string_equal(e->bind_address, "127.0.0.1");
+	assert_int_equal(e->address_family, FAMILY_IPV4);
+	config_unref(c);
+}
+
+#define ONLY_USER HEAD "    user: u\n"
+
+static void test_ssh_defaults__say_how_to_log_in(void **state)
+{
+	const struct endpoint_config *e;
+	struct config *c;
+
+	(void)state;
+	write_file("one", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0600);
+	write_file("two", "-----BEGIN OPENSSH PRIVATE KEY-----\n", 0600);
+	write_as_it_is("two-cert.pub", "ssh-ed25519-cert-v01@openssh.com AAAA\n", 0600);
+	c = load_valid(ONLY_USER, "IdentityFile @/one\nIdentityFile @/two\nRequiredRSASize 4096\n"
+	                          "CertificateFile @/two-cert.pub\nIdentityAgent @/agent\n"
+	                          "PreferredAuthentications publickey,password\n");
+	e = config_endpoint(c, "acme");
+	assert_int_equal(e->auth_count, 3);
+	assert_int_equal(e->auth[0].kind, AUTH_AGENT);
+	check_text(e->auth[0].agent_socket, "@/agent");
+	check_text(e->auth[1].key_file, "@/one");
+	assert_null(e->auth[1].certificate);
+	assert_int_equal(e->auth[1].rsa_min_bits, 4096);
+	check_text(e->auth[2].key_file, "@/two");
+	check_text(e->auth[2].certificate, "@/two-cert.pub");
+	config_unref(c);
+	c = load_valid(ONLY_USER, "IdentityAgent SSH_AUTH_SOCK\n");
+	e = config_endpoint(c, "acme");
+	assert_int_equal(e->auth_count, 1);
+	assert_int_equal(e->auth[0].kind, AUTH_AGENT);
+	assert_null(e->auth[0].agent_socket);
+	config_unref(c);
+}
+
+static void test_ssh_defaults__tell_what_a_login_lacks(void **state)
+{
+	static const char missing[] = "@/main.yaml:4:5: endpoints.acme: the key \"auth\" is "
+	                              "missing: How ferryd proves who "
+	                              "it is: a list of methods.\n";
+	char *keys _cleanup_free_ =
+	        mem_printf("%s@/config:2:1: warning: preferredauthentications: has no publickey: "
+	                   "keys are left "
+	                   "out, and other methods need auth: in the configuration\n",
+	                   missing);
+	char *agent _cleanup_free_ = mem_printf("%s@/config:2:1: warning: identitiesonly: keeps "
+	                                        "the agent of identityagent from being "
+	                                        "used\n",
+	                                        missing);
+
+	(void)state;
+	check_told(ONLY_USER, "IdentityFile @/one\nPreferredAuthentications password\n", keys);
+	check_told(ONLY_USER, "IdentityAgent @/agent\nIdentitiesOnly yes\n", agent);
+	check_told(ONLY_USER "    auth: [{password: {env: PATH}}]\n",
+	           "IdentityAgent ~nobody/x\nIdentityFile @/none\n", ""); /* not even looked at */
+}
+
 static void test_ssh_defaults__yaml_wins(void **state)
 {
 	const struct endpoint_config *e;
@@ -218,6 +321,12 @@ static void test_ssh_defaults__mistakes_are_told_where_they_stand(void **state)
 	check_told(HEAD USER_AUTH, "HostName a/b\n",
 	           "@/config:1:1: endpoints.acme.host: is neither a host name nor an address "
 	           "(without brackets)\n");
+	check_told(
+	        HEAD USER_AUTH, "ProxyJump me@bastion:22\n",
+	        "@/config:1:1: proxyjump: wants the names of endpoints: define one for each jump "
+	        "host, with its user, port, auth and host_key, and name it here or in via:\n");
+	check_told(HEAD USER_AUTH, "Compression maybe\n",
+	           "@/config:1:1: compression: wants yes or no\n");
 	check_told(HEAD USER_AUTH, "HostName %z\n",
 	           "@/config:1:1: hostname: %z is not known here; %% is a percent sign\n");
 	check_told(HEAD USER_AUTH, "ConnectTimeout soon\n",
@@ -421,6 +530,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 	        TEST(test_ssh_defaults__fill_the_keys_that_are_missing),
+	        TEST(test_ssh_defaults__say_how_the_server_is_reached),
+	        TEST(test_ssh_defaults__say_how_to_log_in),
+	        TEST(test_ssh_defaults__tell_what_a_login_lacks),
 	        TEST(test_ssh_defaults__yaml_wins),
 	        TEST(test_ssh_defaults__look_up_the_name_that_is_told),
 	        TEST(test_ssh_defaults__none_leaves_what_ferryd_has),
