@@ -137,7 +137,7 @@ static int trust_there(void *arg, struct err *e)
 	struct trust_question *q = arg;
 	const struct endpoint_config *p = q->endpoint;
 	struct trace *t = trace_new(&q->config->trace, p->name, p->trace_mask, p->trace_when);
-	int r = adapter_for(p->protocol)->trust(p, t, q->pin, q->out, e);
+	int r = adapter_for((int)p->protocol)->trust(p, t, q->pin, q->out, e);
 
 	if (r < 0)
 		trace_failed(t, e);
@@ -166,7 +166,7 @@ static int read_fingerprint(const char *text, char pin[PIN_BYTES], struct err *e
 
 static int ask_identity(struct engine *g, struct trust_question *q, struct err *e)
 {
-	const struct adapter *adapter = adapter_for(q->endpoint->protocol);
+	const struct adapter *adapter = adapter_for((int)q->endpoint->protocol);
 
 	if (!adapter || !adapter->trust)
 		return err_set(e, ERR_POLICY, "TRUST-PROTOCOL", 0,
