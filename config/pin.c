@@ -39,7 +39,7 @@ static size_t read_hex(const char *text, char *out, size_t room)
 static enum pin_strength read_behind(const struct digest_form *f, const char *text,
                                      char out[PIN_BYTES], const char **complaint)
 {
-	char hex[PIN_BYTES];
+	char hex[PIN_BYTES] = "";
 
 	if (read_hex(text, hex, sizeof(hex)) == f->hex) {
 		(void)snprintf(out, PIN_BYTES, "%s%.64s", f->prefix, hex);
@@ -57,7 +57,7 @@ static enum pin_strength read_behind(const struct digest_form *f, const char *te
 
 enum pin_strength pin_read(const char *text, char out[PIN_BYTES], const char **complaint)
 {
-	char hex[PIN_BYTES];
+	char hex[PIN_BYTES] = "";
 	size_t n;
 
 	for (int i = 0; i < FORMS; i++)

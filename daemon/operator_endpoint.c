@@ -177,30 +177,39 @@ static int ask_identity(struct engine *g, struct trust_question *q, struct err *
 	return worker_call(q->shard->worker, "trust", trust_there, q, e);
 }
 
+/* With a fingerprint: once the key is on record, what waited for the endpoint goes on. */
+static int trust_endpoint(struct engine *g, struct trust_question *q, const char *fingerprint,
+                          struct control_trust *out, struct err *e)
+{
+	char pin[PIN_BYTES];
+	int r = fingerprint ? read_fingerprint(fingerprint, pin, e) : 0;
+
+	q->pin = fingerprint ? pin : NULL;
+	q->out = &out->identity;
+	if (r == 0)
+		r = ask_identity(g, q, e);
+	q->pin = NULL;
+	if (r < 0)
+		return r;
+	(void)snprintf(out->host, sizeof(out->host), "%s", q->endpoint->host);
+	out->port = q->endpoint->port;
+	if (!fingerprint)
+		return 0;
+	log_info("an operator trusts a host key", "endpoint=%s fingerprint=%s file=%s",
+	         q->endpoint->name, out->identity.sha256, out->identity.stored.file);
+	engine_wake_users(g, q->endpoint->name);
+	return 0;
+}
+
 static int trust(void *arg, const char *endpoint, const char *fingerprint,
                  struct control_trust *out, struct err *e)
 {
 	struct engine *g = arg;
 	const struct config *c = config_ref(g->config); /* a reload may come between */
-	struct trust_question q = {
-	        .config = c, .endpoint = config_endpoint(c, endpoint), .out = &out->identity};
-	char pin[PIN_BYTES];
-	int r = q.endpoint ? 0 : no_endpoint(g, endpoint, e);
+	struct trust_question q = {.config = c, .endpoint = config_endpoint(c, endpoint)};
+	int r = q.endpoint ? trust_endpoint(g, &q, fingerprint, out, e)
+	                   : no_endpoint(g, endpoint, e);
 
-	if (r == 0 && fingerprint)
-		r = read_fingerprint(fingerprint, pin, e);
-	q.pin = fingerprint ? pin : NULL;
-	if (r == 0)
-		r = ask_identity(g, &q, e);
-	if (r == 0) {
-		(void)snprintf(out->host, sizeof(out->host), "%s", q.endpoint->host);
-		out->port = q.endpoint->port;
-	}
-	if (r == 0 && fingerprint) {
-		log_info("an operator trusts a host key", "endpoint=%s fingerprint=%s file=%s",
-		         endpoint, out->identity.sha256, out->identity.stored.file);
-		engine_wake_users(g, endpoint);
-	}
 	config_unref(c);
 	return r;
 }

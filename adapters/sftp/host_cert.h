@@ -37,18 +37,17 @@ int host_cert_parse(const void *blob, size_t n, struct host_cert *out);
 void host_cert_release(struct host_cert *c);
 
 /* X(id, words for people) */
-#define HOST_CERT_VERDICTS(X)                                                                    \
-	X(CERT_OK, "is good")                                                                    \
-	X(CERT_USER, "is a user's, not a host's")                                                \
-	X(CERT_AUTHORITY, "is signed by another authority")                                      \
-	X(CERT_REVOKED_AUTHORITY, "is signed by an authority that is revoked")                   \
-	X(CERT_REVOKED_KEY, "is for a key that is revoked")                                      \
-	X(CERT_NOT_YET, "is not valid yet")                                                      \
-	X(CERT_EXPIRED, "has expired")                                                           \
-	X(CERT_NAME, "is not for this name")                                                     \
-	X(CERT_CRITICAL, "has critical options, which a host's certificate cannot have")         \
-	X(CERT_ALGORITHM, "is signed in a way that is not accepted (RSA with SHA-1, or a short " \
-	                  "key)")                                                                \
+#define HOST_CERT_VERDICTS(X)                                                              \
+	X(CERT_OK, "is good")                                                              \
+	X(CERT_USER, "is a user's, not a host's")                                          \
+	X(CERT_AUTHORITY, "is signed by another authority")                                \
+	X(CERT_REVOKED_AUTHORITY, "is signed by an authority that is revoked")             \
+	X(CERT_REVOKED_KEY, "is for a key that is revoked")                                \
+	X(CERT_NOT_YET, "is not valid yet")                                                \
+	X(CERT_EXPIRED, "has expired")                                                     \
+	X(CERT_NAME, "is not for this name")                                               \
+	X(CERT_CRITICAL, "has critical options, which a host's certificate cannot have")   \
+	X(CERT_ALGORITHM, "is signed with SHA-1 or by a short key, which is not accepted") \
 	X(CERT_SIGNATURE, "has a wrong signature")
 
 enum host_cert_verdict {

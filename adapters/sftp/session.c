@@ -152,14 +152,16 @@ static int meet(const struct endpoint_config *endpoint, struct trace *trace,
 {
 	struct carrier *carrier;
 	struct session *s;
+	int r = reach_open(endpoint, trace, &carrier, e);
 
-	if (reach_open(endpoint, trace, &carrier, e) < 0)
-		return e->kind;
+	if (r < 0)
+		return r;
 	s = new_session(endpoint, trace, carrier);
 	algorithms_offer(&s->ssh, known);
-	if (kex_run(&s->ssh, s->fd, e) < 0) {
+	r = kex_run(&s->ssh, s->fd, e);
+	if (r < 0) {
 		session_close(s);
-		return e->kind;
+		return r;
 	}
 	kex_describe(&s->ssh, s->agreed);
 	trace_step(s->ssh.trace, TRACE_STEP_HOST_KEY);
