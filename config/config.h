@@ -92,6 +92,17 @@ struct algorithm_settings {
 
 enum address_family { FAMILY_ANY, FAMILY_IPV4, FAMILY_IPV6 };
 
+enum proxy_kind { PROXY_NONE, PROXY_COMMAND, PROXY_SOCKS5, PROXY_HTTP };
+
+struct proxy_settings {
+	enum proxy_kind kind;
+	struct texts command; /* argv, %h %p %r %n %% in it; argv[0] absolute */
+	const char *host;
+	int port;
+	const char *user; /* NULL: no login */
+	struct secret_ref password;
+};
+
 enum host_key_check { HOST_KEY_STRICT, HOST_KEY_ACCEPT_NEW, HOST_KEY_OFF };
 
 struct endpoint_timeouts {
@@ -169,6 +180,7 @@ struct endpoint_config {
 	 * it as its own via. None: direct. */
 	const struct endpoint_config *const *via;
 	size_t via_count;
+	struct proxy_settings proxy; /* before the host, or before the first of via */
 	const char *user;
 	const struct auth_method *auth;
 	size_t auth_count;

@@ -107,6 +107,8 @@ static const struct {
 } foreign[] = {
         {"via", NULL, FOR_SFTP "no FTP server is reached through a jump host",
          FOR_SFTP "no FTP server is reached through a jump host"},
+        {"proxy", NULL, FOR_SFTP "no FTP server is reached through a proxy",
+         FOR_SFTP "no FTP server is reached through a proxy"},
         {"algorithms", NULL, "is for protocol: sftp; for ftps see tls: {ciphers: ...}",
          "is for protocol: sftp; ftp encrypts nothing"},
         {"host_key", NULL, FOR_SFTP "an ftps server proves itself by its certificate: see tls",

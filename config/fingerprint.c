@@ -68,6 +68,16 @@ static void add_auth(struct text *t, const struct auth_method *m)
 	add_texts(t, m->agent_only, m->agent_only_count);
 }
 
+static void add_proxy(struct text *t, const struct proxy_settings *p)
+{
+	add_number(t, p->kind);
+	add_texts(t, p->command.items, p->command.count);
+	add_text(t, p->host);
+	add_number(t, p->port);
+	add_text(t, p->user);
+	add_secret(t, &p->password);
+}
+
 static void add_algorithms(struct text *t, const struct algorithm_settings *s)
 {
 	for (int i = 0; i < ALGORITHM_KINDS; i++)
@@ -127,6 +137,7 @@ static void add_one_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->port);
 	add_number(t, e->address_family);
 	add_text(t, e->bind_address);
+	add_proxy(t, &e->proxy);
 	add_text(t, e->user);
 	add_number(t, (long long)e->auth_count);
 	for (size_t i = 0; i < e->auth_count; i++)

@@ -144,6 +144,8 @@ static const struct key endpoint_keys[] = {
                 "its own login and its own host key; the bytes of the next go through it. How the "
                 "first one is reached is its own business (its `via` too); the following are "
                 "reached from the one before."},
+        {"proxy", KEY_ONE_OF, AT(proxy), .table = &keys_proxy,
+         .doc = "With sftp: what stands between us and the server (or its first jump host)."},
         {"user", KEY_TEXT, .flags = KEY_REQUIRED, OUT(user), .most = 255, .check = check_user,
          .doc = "Name of the account at the server."},
         {"ssh_config", KEY_PATH, AT(ssh_config),

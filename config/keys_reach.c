@@ -53,3 +53,76 @@ const struct table keys_algorithms = {
                  "and any one byte.",
         .keys = algorithm_keys,
 };
+
+/* ---- proxies ------------------------------------------------------------------------------- */
+
+#define PROXY(member) .at = offsetof(struct proxy_form, member)
+
+#define PROXY_USER                                                                         \
+	{                                                                                  \
+		"user", KEY_TEXT, PROXY(out.user),                                         \
+		        .most = 255, .check = reach_check_login,                           \
+		        .doc = "Name of the account at the proxy, where it wants a login." \
+	}
+#define PROXY_PASSWORD                                                          \
+	{                                                                       \
+		"password", KEY_ONE_OF, PROXY(password), .table = &keys_secret, \
+		                                         .doc = "Its password." \
+	}
+
+static const struct key socks5_keys[] = {
+        {"host", KEY_TEXT, .flags = KEY_REQUIRED, PROXY(out.host), .most = 255,
+         .check = endpoint_check_host, .doc = "Name or address of the proxy."},
+        {"port", KEY_INT, PROXY(out.port), .least = 1, .most = 65535, .fallback = "1080",
+         .doc = "Its TCP port."},
+        PROXY_USER,
+        PROXY_PASSWORD,
+        {0},
+};
+
+static const struct table keys_socks5 = {
+        .title = "endpoint.proxy.socks5",
+        .about = "A SOCKS5 proxy (RFC 1928). It looks the server's name up by itself. A password "
+                 "goes to it in clear text.",
+        .keys = socks5_keys,
+};
+
+static const struct key http_keys[] = {
+        {"host", KEY_TEXT, .flags = KEY_REQUIRED, PROXY(out.host), .most = 255,
+         .check = endpoint_check_host, .doc = "Name or address of the proxy."},
+        {"port", KEY_INT, .flags = KEY_REQUIRED, PROXY(out.port), .least = 1, .most = 65535,
+         .doc = "Its TCP port; 3128 and 8080 are usual."},
+        PROXY_USER,
+        PROXY_PASSWORD,
+        {0},
+};
+
+static const struct table keys_http = {
+        .title = "endpoint.proxy.http",
+        .about = "An HTTP proxy that allows CONNECT to the server's port. It looks the server's "
+                 "name up by itself. A password goes to it in clear text (Basic).",
+        .keys = http_keys,
+};
+
+static const struct key proxy_keys[] = {
+        {"command", KEY_TEXTS, PROXY(out.command.items),
+         .count_at = offsetof(struct proxy_form, out.command.count), .most = 4096,
+         .check = reach_check_argument, .tag = PROXY_COMMAND,
+         .doc = "A program and its arguments as a list, whose standard input and output are "
+                "connected to the server; absolute path, no shell. `%h` stands for the host, `%p` "
+                "for the port, `%r` for the user, `%n` for the endpoint's name, `%%` for `%`. It "
+                "ends with the connection."},
+        {"socks5", KEY_SECTION, .table = &keys_socks5, .tag = PROXY_SOCKS5,
+         .doc = "A SOCKS5 proxy."},
+        {"http", KEY_SECTION, .table = &keys_http, .tag = PROXY_HTTP, .doc = "An HTTP proxy."},
+        {0},
+};
+
+const struct table keys_proxy = {
+        .title = "endpoint.proxy",
+        .about = "What stands between us and the server; exactly one of these keys.",
+        .keys = proxy_keys,
+        .tag_at = offsetof(struct proxy_form, out.kind),
+        .instead = "wants {command: [PROGRAM, ...]}, {socks5: {host: NAME}} or {http: {host: NAME, "
+                   "port: NUMBER}}",
+};

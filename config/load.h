@@ -45,6 +45,11 @@ struct tunnel_form {
 	bool is_public;
 };
 
+struct proxy_form {
+	struct proxy_settings out;
+	struct secret_form password;
+};
+
 struct endpoint_form {
 	struct form_head head;
 	struct endpoint_config out;
@@ -52,6 +57,7 @@ struct endpoint_form {
 	struct forms tunnels; /* struct tunnel_form */
 	struct secret_form account, tls_passphrase;
 	struct texts via;                  /* as written */
+	struct proxy_form proxy;
 	const char *active_ports;          /* "40000-40100" */
 	const char *ssh_config, *ssh_host; /* used before this form was filled (ssh_defaults.h) */
 };
@@ -134,6 +140,8 @@ void endpoint_finish_reach(struct loader *l, struct endpoint_form *f);
 /* After all endpoints are finished: jump hosts are copies of them. */
 void endpoint_finish_via(struct loader *l, struct endpoint_form *f);
 const char *reach_check_address(const char *address);
+const char *reach_check_argument(const char *argument);
+const char *reach_check_login(const char *user);
 const char *reach_check_algorithms(const char *names);
 
 /* tunnels.c */

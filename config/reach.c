@@ -29,6 +29,21 @@ const char *reach_check_algorithms(const char *names)
 	return NULL;
 }
 
+const char *reach_check_argument(const char *argument)
+{
+	for (const char *p = strchr(argument, '%'); p; p = strchr(p + 2, '%'))
+		if (!p[1] || !strchr("hprn%", p[1]))
+			return "knows %h, %p, %r, %n and %% only";
+	return NULL;
+}
+
+const char *reach_check_login(const char *user)
+{
+	if (strchr(user, ':'))
+		return "holds a \":\", which no proxy can tell from the password";
+	return NULL;
+}
+
 /* ---- what goes together -------------------------------------------------------------------- */
 
 static void check_family(struct loader *l, const struct endpoint_form *f)
@@ -130,7 +145,46 @@ void endpoint_finish_via(struct loader *l, struct endpoint_form *f)
 		               "belongs to the first jump host: the connection begins there");
 }
 
+/* ---- proxies ------------------------------------------------------------------------------- */
+
+static void check_command(struct loader *l, const struct node *n, const struct texts *argv)
+{
+	if (!n)
+		return;
+	if (!argv->count)
+		node_error(l->problems, n, "wants a program and its arguments");
+	else if (*argv->items[0] != '/')
+		node_error(l->problems, n, "the program must be an absolute path");
+}
+
+static void finish_proxy(struct loader *l, struct endpoint_form *f)
+{
+	static const char *const sections[] = {[PROXY_NONE] = "",
+	                                       [PROXY_COMMAND] = "command",
+	                                       [PROXY_SOCKS5] = "socks5",
+	                                       [PROXY_HTTP] = "http"};
+	const struct node *n = node_get(f->head.node, "proxy"),
+	                  *of = node_get(n, sections[f->proxy.out.kind]),
+	                  *password = node_get(of, "password");
+	struct proxy_settings *p = &f->proxy.out;
+
+	if (!n)
+		return;
+	check_command(l, p->kind == PROXY_COMMAND ? of : NULL, &p->command);
+	p->password = endpoint_secret(l, password, &f->proxy.password);
+	if (password && !p->user)
+		node_key_error(l->problems, password, "belongs to a user: add user");
+	if (f->via.count)
+		node_key_error(l->problems, n,
+		               "belongs to the first jump host: the connection begins there");
+	if (p->kind == PROXY_COMMAND && f->out.bind_address)
+		node_key_error(l->problems, node_get(f->head.node, "bind_address"),
+		               "has no use with proxy: {command: ...}, which connects by itself");
+	f->out.proxy = *p;
+}
+
 void endpoint_finish_reach(struct loader *l, struct endpoint_form *f)
 {
+	finish_proxy(l, f);
 	check_family(l, f);
 }

@@ -1,5 +1,6 @@
 #include "adapters/sftp/reach.h"
 
+#include "adapters/sftp/proxy.h"
 #include "adapters/sftp/ssh.h"
 #include "adapters/sftp/via.h"
 #include "adapters/trace_step.h"
@@ -20,8 +21,14 @@ static int family_of(const struct endpoint_config *endpoint)
 	return families[endpoint->address_family];
 }
 
-static int connect_directly(const struct endpoint_config *endpoint, struct trace *trace,
-                            struct carrier **out, struct err *e)
+struct place {
+	const char *host;
+	int port;
+};
+
+/* To the server, or to a proxy before it. */
+static int connect_to(const struct place *at, const struct endpoint_config *endpoint,
+                      struct trace *trace, struct io **out, struct err *e)
 {
 	struct deadline d = deadline_in(endpoint->timeouts.connect_ms);
 	struct race how = {
@@ -31,17 +38,46 @@ static int connect_directly(const struct endpoint_config *endpoint, struct trace
 	        .arg = trace,
 	};
 	struct addrinfo *all;
-	struct io *io;
 	int r;
 
 	trace_step(trace, TRACE_STEP_DNS);
-	if (work_resolve(endpoint->host, endpoint->port, d, &all, e) < 0)
+	if (work_resolve(at->host, at->port, d, &all, e) < 0)
 		return e->kind;
 	trace_step(trace, TRACE_STEP_TCP);
-	r = race_connect(all, &how, d, &io, e);
+	r = race_connect(all, &how, d, out, e);
 	freeaddrinfo(all);
-	if (r < 0)
-		return err_wrap(e, "%s port %d", endpoint->host, endpoint->port);
+	return r < 0 ? err_wrap(e, "%s port %d", at->host, at->port) : 0;
+}
+
+static int connect_directly(const struct endpoint_config *endpoint, struct trace *trace,
+                            struct carrier **out, struct err *e)
+{
+	struct place server = {endpoint->host, endpoint->port};
+	struct io *io;
+
+	if (connect_to(&server, endpoint, trace, &io, e) < 0)
+		return e->kind;
+	*out = carrier_socket(io);
+	return 0;
+}
+
+/* That a proxy cannot be reached says nothing about the partner. */
+static int connect_by_proxy(const struct endpoint_config *endpoint, struct trace *trace,
+                            struct carrier **out, struct err *e)
+{
+	struct place proxy = {endpoint->proxy.host, endpoint->proxy.port};
+	struct io *io;
+
+	TRACE(trace, TRACE_TRANSPORT, "proxy %s port %d", proxy.host, proxy.port);
+	if (connect_to(&proxy, endpoint, trace, &io, e) < 0) {
+		if (e->kind == ERR_NETWORK)
+			e->code = "PROXY-DOWN";
+		return err_wrap(e, "proxy");
+	}
+	if (proxy_negotiate(endpoint, trace, io, e) < 0) {
+		io_close(io);
+		return e->kind;
+	}
 	*out = carrier_socket(io);
 	return 0;
 }
@@ -70,5 +106,9 @@ int reach_open(const struct endpoint_config *endpoint, struct trace *trace, stru
 	      hops ? endpoint->via[hops - 1]->name : "", ssh_library());
 	if (hops)
 		return connect_behind(endpoint->via[hops - 1], endpoint, trace, out, e);
+	if (endpoint->proxy.kind == PROXY_COMMAND)
+		return proxy_command_open(endpoint, trace, out, e);
+	if (endpoint->proxy.kind != PROXY_NONE)
+		return connect_by_proxy(endpoint, trace, out, e);
 	return connect_directly(endpoint, trace, out, e);
 }

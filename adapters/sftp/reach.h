@@ -2,6 +2,7 @@
  * The way to a server: from what the configuration says to a carrier of bytes (carrier.h).
  *
  *	direct			name lookup, a race of the addresses (race.h)
+ *	proxy			the same to the proxy, which connects on; or a command (proxy.h)
  *	jump host		a session to it is opened, by its own way; a channel of that session
  *				(via.h)
  *

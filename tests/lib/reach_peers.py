@@ -1,5 +1,6 @@
 """Real sshds for the tests of how a server is reached: what they offer, and from where."""
 from lib.keys import make_key, public_key
+from lib.proxies import start_proxies
 from lib.sshd import Sshd
 
 # name: (lines of sshd_config, kind of the host key[, subsystem])
@@ -33,6 +34,7 @@ def start_reach(folder, names, started):
     keys.mkdir(exist_ok=True)
     key = make_key(keys / "reach")
     servers = {}
+    start_proxies(names)
     for name, (extra, kind, *subsystem) in SET_UPS.items():
         server = Sshd(folder / name, *(subsystem or ["internal-sftp"]), extra, kind)
         (server.folder / "authorized_keys").write_text(public_key(key) + "\n")

@@ -28,7 +28,7 @@ static struct {
 	struct {
 		char name[32];
 		int port;
-	} ports[64];
+	} ports[128];
 	int count;
 } peers;
 

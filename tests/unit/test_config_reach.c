@@ -271,6 +271,71 @@ static void test_config__a_changed_jump_host_changes_who_goes_through_it(void **
 	config_unref(two);
 }
 
+/* ---- proxies ------------------------------------------------------------------------------- */
+
+#define PROXY(text) ENDPOINT("proxy: {" text "}")
+
+static void test_config__reads_proxies(void **state)
+{
+	struct config *c = load(PROXY("command: [/usr/bin/nc, -q, \"1\", \"%h\", \"%p%%\"]"));
+	const struct proxy_settings *p = &config_endpoint(c, "a")->proxy;
+
+	(void)state;
+	assert_int_equal(p->kind, PROXY_COMMAND);
+	assert_int_equal(p->command.count, 5);
+	assert_string_equal(p->command.items[4], "%p%%");
+	config_unref(c);
+	c = load(PROXY("socks5: {host: s, user: u, password: {credential: x}}"));
+	p = &config_endpoint(c, "a")->proxy;
+	assert_int_equal(p->kind, PROXY_SOCKS5);
+	assert_string_equal(p->host, "s");
+	assert_int_equal(p->port, 1080);
+	assert_string_equal(p->user, "u");
+	assert_int_equal(p->password.kind, SECRET_CREDENTIAL);
+	config_unref(c);
+	c = load(PROXY("http: {host: s, port: 3128}"));
+	p = &config_endpoint(c, "a")->proxy;
+	assert_int_equal(p->kind, PROXY_HTTP);
+	assert_int_equal(p->port, 3128);
+	assert_null(p->user);
+	config_unref(c);
+	c = load(ENDPOINT("port: 22"));
+	assert_int_equal(config_endpoint(c, "a")->proxy.kind, PROXY_NONE);
+	config_unref(c);
+}
+
+static const struct mistake wrong_proxies[] = {
+        {PROXY("command: [nc, \"%h\"]"),
+         AT("22: endpoints.a.proxy.command: the program must be an absolute path")},
+        {PROXY("command: []"), AT("22: endpoints.a.proxy.command: ")},
+        {PROXY("command: [/bin/nc, \"%j\"]"),
+         AT("32: endpoints.a.proxy.command[1]: knows %h, %p, %r, %n and %% only")},
+        {PROXY("command: [/bin/nc, \"100%\"]"),
+         AT("32: endpoints.a.proxy.command[1]: knows %h, %p, %r, %n and %% only")},
+        {PROXY("http: {host: s}"), AT("19: endpoints.a.proxy.http: ")},
+        {PROXY("socks5: {port: 1080}"), AT("21: endpoints.a.proxy.socks5: ")},
+        {PROXY("socks5: {host: s, port: 65536}"), AT("")},
+        {PROXY("socks5: {host: s, port: 0}"), AT("")},
+        {PROXY("socks5: {host: \"http://s\"}"), AT("")},
+        {PROXY("socks5: {host: s, user: \"a:b\"}"), AT("")},
+        {PROXY("socks5: {host: s, password: {credential: x}}"),
+         AT("31: endpoints.a.proxy.socks5.password: belongs to a user: add user")},
+        {PROXY("socks5: {host: s}, http: {host: s, port: 1}"), AT("")},
+        {PROXY("socks4: {host: s}"), AT("")},
+        {ENDPOINT("proxy: http://proxy:3128"), AT("12: endpoints.a.proxy: ")},
+        {FTPS("proxy: {socks5: {host: s}}"), AT("5: endpoints.a.proxy: is for protocol: sftp")},
+        {ENDPOINT("bind_address: ::1\n    proxy: {command: [/bin/nc]}"),
+         AT("5: endpoints.a.bind_address: has no use with proxy: {command: ...}")},
+        {HOSTS(HOST("a", ", via: b, proxy: {socks5: {host: s}}") HOST("b", "")),
+         "f:3:70: endpoints.a.proxy: belongs to the first jump host"},
+};
+
+static void test_config__refuses_proxies_that_cannot_be(void **state)
+{
+	(void)state;
+	CHECK_ALL(wrong_proxies);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +347,8 @@ int main(void)
 	        cmocka_unit_test(test_config__knows_the_way_through_jump_hosts),
 	        cmocka_unit_test(test_config__refuses_ways_that_lead_nowhere),
 	        cmocka_unit_test(test_config__refuses_ways_that_go_round),
+	        cmocka_unit_test(test_config__reads_proxies),
+	        cmocka_unit_test(test_config__refuses_proxies_that_cannot_be),
 	        cmocka_unit_test(test_config__a_changed_jump_host_changes_who_goes_through_it),
 	};
 
