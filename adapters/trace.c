@@ -119,8 +119,8 @@ static size_t mark_cut(char line[LINE_BYTES])
 	return at + sizeof(words) - 1;
 }
 
-/* Makes `line` one line: a control character becomes \xNN. Returns its length with the newline. */
-static size_t seal_line(char line[LINE_BYTES], size_t n)
+/* As seal_line, for a line that holds control characters: each becomes \xNN. */
+static size_t seal_dirty(char line[LINE_BYTES], size_t n)
 {
 	static const char hex[] = "0123456789abcdef";
 	char raw[LINE_BYTES];
@@ -139,6 +139,23 @@ static size_t seal_line(char line[LINE_BYTES], size_t n)
 		line[used++] = hex[ch >> 4];
 		line[used++] = hex[ch & 15];
 	}
+	return used;
+}
+
+static bool is_clean(const char *line, size_t n)
+{
+	unsigned dirty = 0;
+
+	for (size_t i = 0; i < n; i++) /* without a branch: the compiler takes many at once */
+		dirty |= ((unsigned char)line[i] < 0x20) | ((unsigned char)line[i] == 0x7F);
+	return !dirty;
+}
+
+/* Makes `line` one line. Returns its length with the newline. */
+static size_t seal_line(char line[LINE_BYTES], size_t n)
+{
+	size_t used = is_clean(line, n) ? n : seal_dirty(line, n);
+
 	if (used >= LINE_BYTES - 5)
 		used = mark_cut(line);
 	line[used++] = '\n';
@@ -166,25 +183,68 @@ static void keep_line(struct trace *t, const char *line, size_t n)
 
 static void flush_soon(struct trace *t);
 
-__attribute__((format(printf, 3, 0))) static void record(struct trace *t, unsigned bit,
-                                                         const char *fmt, va_list ap)
+/* "+1.234567 sftp       ": made for every line, so by hand. Returns its length. */
+static size_t begin_line(const struct trace *t, unsigned bit, char line[LINE_BYTES])
 {
-	char line[LINE_BYTES];
-	int64_t us = clock_mono_us() - t->began_us;
-	int n = snprintf(line, sizeof(line), "+%lld.%06d %-10s ", (long long)(us / 1000000),
-	                 (int)(us % 1000000), bit_word(bit));
-	size_t room = sizeof(line) - (size_t)n;
-	int text = vsnprintf(line + n, room, fmt, ap);
-	size_t len = (size_t)n + (text < 0 ? 0 : (size_t)least((uint64_t)text, room - 1));
+	enum { WORD_WIDTH = 10, FRACTION = 6 };
+	uint64_t us = (uint64_t)(clock_mono_us() - t->began_us), seconds = us / 1000000;
+	const char *word = bit_word(bit);
+	size_t n = strlen(word), at = 1;
+	char digits[20];
+	size_t k = sizeof(digits);
 
+	us %= 1000000;
+	line[0] = '+';
+	do {
+		digits[--k] = (char)('0' + seconds % 10);
+	} while (seconds /= 10);
+	memcpy(line + at, digits + k, sizeof(digits) - k);
+	at += sizeof(digits) - k;
+	line[at] = '.';
+	for (size_t i = FRACTION; i > 0; i--, us /= 10)
+		line[at + i] = (char)('0' + us % 10);
+	at += 1 + FRACTION;
+	line[at++] = ' ';
+	memset(line + at, ' ', WORD_WIDTH + 1);
+	memcpy(line + at, word, n);
+	return at + WORD_WIDTH + 1;
+}
+
+/* `line` holds `head` bytes of begin_line() and then the text, `len` in all. */
+static void end_line(struct trace *t, unsigned bit, char line[LINE_BYTES], size_t head, size_t len)
+{
 	len = seal_line(line, len);
 	keep_line(t, line, len);
 	if (t->listener) {
 		line[len - 1] = '\0'; /* instead of its newline */
-		t->listener->line(t->listener->arg, bit, line + n);
+		t->listener->line(t->listener->arg, bit, line + head);
 	}
 	if (t->is_due)
 		flush_soon(t);
+}
+
+__attribute__((format(printf, 3, 0))) static void record(struct trace *t, unsigned bit,
+                                                         const char *fmt, va_list ap)
+{
+	char line[LINE_BYTES];
+	size_t head = begin_line(t, bit, line), room = sizeof(line) - head;
+	int text = vsnprintf(line + head, room, fmt, ap);
+
+	end_line(t, bit, line, head,
+	         head + (text < 0 ? 0 : (size_t)least((uint64_t)text, room - 1)));
+}
+
+void trace_bytes(struct trace *t, unsigned bit, const char *text, size_t n)
+{
+	char line[LINE_BYTES];
+	size_t head;
+
+	if (!trace_wants(t, bit))
+		return;
+	head = begin_line(t, bit, line);
+	n = (size_t)least(n, sizeof(line) - head - 1);
+	memcpy(line + head, text, n);
+	end_line(t, bit, line, head, head + n);
 }
 
 void trace_listen(struct trace *t, const struct trace_listener *l)

@@ -8,6 +8,7 @@
 #include "adapters/sftp/client_state.h"
 #include "adapters/sftp/errors.h"
 #include "adapters/trace_step.h"
+#include "adapters/trace_text.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -121,40 +122,82 @@ static void throw_away(struct sftp_client *c, const struct slot *slot, unsigned 
 		sftp_client_close_late(c, handle.data, handle.n);
 }
 
+static void add_number(struct trace_text *line, const char *name, uint64_t number)
+{
+	trace_text_add(line, name);
+	trace_text_number(line, number);
+}
+
+static void add_status(const struct sftp_request *rq, struct trace_text *line)
+{
+	char words[SHOWN] = "";
+
+	if (rq->body)
+		escape(rq->body, rq->body_bytes, words, sizeof(words));
+	add_number(line, " ", rq->status);
+	trace_text_add(line, " ");
+	trace_text_add(line, sftp_status_name(rq->status));
+	trace_text_add(line, " \"");
+	trace_text_add(line, words);
+	trace_text_add(line, "\"");
+}
+
+static void add_attrs(const struct wire_attrs *a, struct trace_text *line)
+{
+	add_number(line, " size=", a->size);
+	add_number(line, " mtime=", a->mtime);
+	trace_text_add(line, " mode=");
+	trace_text_octal(line, a->permissions);
+}
+
+/* Every non-zero status, for who looks only for what went wrong. */
+static void trace_refusal(const struct sftp_request *rq, const char *path, struct trace *t)
+{
+	char words[SHOWN] = "";
+
+	if (rq->reply != WIRE_STATUS || rq->status <= SFTP_FX_EOF)
+		return;
+	if (rq->body)
+		escape(rq->body, rq->body_bytes, words, sizeof(words));
+	TRACE(t, TRACE_ERROR, "%s %s: %s %u \"%s\"", sftp_ops[rq->op].name, path,
+	      sftp_status_name(rq->status), rq->status, words);
+}
+
 static void trace_answer(const struct sftp_client *c, const struct slot *slot, uint32_t id,
                          unsigned type)
 {
 	const struct sftp_request *rq = slot->rq;
 	struct trace *t = c->settings.trace;
-	double ms = (double)(clock_mono_us() - slot->asked_us) / 1000;
-	char words[SHOWN] = "", path[SHOWN] = "";
+	struct trace_text line;
+	char path[SHOWN] = "";
 
 	if (!trace_wants(t, TRACE_SFTP | TRACE_ERROR))
 		return;
-	if (!rq) {
-		trace_line(t, TRACE_SFTP, "< %u %s (late, thrown away) %.1f ms", id,
-		           wire_type_name(type), ms);
-		return;
+	line.n = 0;
+	add_number(&line, "< ", id);
+	trace_text_add(&line, " ");
+	if (rq) {
+		if (rq->path)
+			escape(rq->path, strlen(rq->path), path, sizeof(path));
+		trace_refusal(rq, path, t);
+		trace_text_add(&line, sftp_ops[rq->op].name);
+		trace_text_add(&line, " ");
+		trace_text_add(&line, path);
 	}
-	if (rq->path)
-		escape(rq->path, strlen(rq->path), path, sizeof(path));
-	if (type == WIRE_STATUS && rq->body)
-		escape(rq->body, rq->body_bytes, words, sizeof(words));
-	if (type == WIRE_STATUS && rq->status > SFTP_FX_EOF)
-		TRACE(t, TRACE_ERROR, "%s %s: %s %u \"%s\"", sftp_ops[rq->op].name, path,
-		      sftp_status_name(rq->status), rq->status, words);
-	if (type == WIRE_STATUS)
-		trace_line(t, TRACE_SFTP, "< %u %s %s %u %s \"%s\" %.1f ms", id,
-		           sftp_ops[rq->op].name, path, rq->status, sftp_status_name(rq->status),
-		           words, ms);
+	if (!rq || (type != WIRE_STATUS && type != WIRE_ATTRS)) {
+		trace_text_add(&line, rq ? " " : "");
+		trace_text_add(&line, wire_type_name(type));
+	}
+	if (!rq)
+		trace_text_add(&line, " (late, thrown away)");
+	else if (type == WIRE_STATUS)
+		add_status(rq, &line);
 	else if (type == WIRE_ATTRS)
-		trace_line(t, TRACE_SFTP, "< %u %s %s size=%llu mtime=%u mode=%o %.1f ms", id,
-		           sftp_ops[rq->op].name, path, (unsigned long long)rq->attrs.size,
-		           rq->attrs.mtime, rq->attrs.permissions, ms);
+		add_attrs(&rq->attrs, &line);
 	else
-		trace_line(t, TRACE_SFTP, "< %u %s %s %s bytes=%zu %.1f ms", id,
-		           sftp_ops[rq->op].name, path, wire_type_name(type),
-		           type == WIRE_DATA ? rq->data_bytes : rq->body_bytes, ms);
+		add_number(&line, " bytes=", type == WIRE_DATA ? rq->data_bytes : rq->body_bytes);
+	trace_text_ms(&line, clock_mono_us() - slot->asked_us);
+	trace_text_put(t, TRACE_SFTP, &line);
 }
 
 static void note_round_trip(struct sftp_client *c, const struct slot *slot)

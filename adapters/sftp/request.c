@@ -3,7 +3,7 @@
 
 #include "adapters/sftp/client_state.h"
 #include "adapters/sftp/errors.h"
-#include "adapters/trace.h"
+#include "adapters/trace_text.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -119,17 +119,26 @@ struct buf *sftp_client_out(struct sftp_client *c)
 static void trace_request(const struct sftp_request *rq)
 {
 	struct trace *t = rq->client->settings.trace;
-	char path[PATH_SHOWN] = "";
+	struct trace_text line;
+	char path[PATH_SHOWN];
 
 	if (!trace_wants(t, TRACE_SFTP))
 		return;
+	line.n = 0;
+	trace_text_add(&line, "> ");
+	trace_text_number(&line, rq->id);
+	trace_text_add(&line, " ");
+	trace_text_add(&line, sftp_ops[rq->op].name);
+	trace_text_add(&line, " ");
 	if (rq->path)
-		escape(rq->path, strlen(rq->path), path, sizeof(path));
-	if (rq->op == SFTP_READ || rq->op == SFTP_WRITE)
-		trace_line(t, TRACE_SFTP, "> %u %s %s offset=%llu bytes=%zu", rq->id,
-		           sftp_ops[rq->op].name, path, (unsigned long long)rq->offset, rq->length);
-	else
-		trace_line(t, TRACE_SFTP, "> %u %s %s", rq->id, sftp_ops[rq->op].name, path);
+		trace_text_add(&line, escape(rq->path, strlen(rq->path), path, sizeof(path)));
+	if (rq->op == SFTP_READ || rq->op == SFTP_WRITE) {
+		trace_text_add(&line, " offset=");
+		trace_text_number(&line, rq->offset);
+		trace_text_add(&line, " bytes=");
+		trace_text_number(&line, rq->length);
+	}
+	trace_text_put(t, TRACE_SFTP, &line);
 }
 
 void sftp_request_send(struct sftp_request *rq)

@@ -33,6 +33,16 @@ static bool is_dangerous(uint32_t cp)
 	       (cp >= 0x2028 && cp <= 0x202E) || (cp >= 0x2066 && cp <= 0x2069);
 }
 
+/* Most names are nothing but harmless ASCII. Returns how many bytes of the beginning are. */
+static size_t copy_plain(const unsigned char *p, size_t n, char *out)
+{
+	size_t i = 0;
+
+	for (; i < n && p[i] >= 0x20 && p[i] < 0x7F && p[i] != '\\'; i++)
+		out[i] = (char)p[i];
+	return i;
+}
+
 const char *escape(const void *data, size_t n, char *out, size_t room)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -42,7 +52,8 @@ const char *escape(const void *data, size_t n, char *out, size_t room)
 	if (room > ESCAPE_ROOM)
 		room = ESCAPE_ROOM;
 	room -= 4; /* "…" and NUL */
-	for (size_t i = 0; i < n;) {
+	used = copy_plain(p, n < room ? n : room, out);
+	for (size_t i = used; i < n;) {
 		uint32_t cp = 0;
 		size_t len = utf8_sequence(p + i, n - i, &cp);
 		bool plain = len && !is_dangerous(cp);

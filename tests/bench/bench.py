@@ -32,6 +32,7 @@ def options():
     p.add_argument("--latency", type=int, default=100, help="how many files to drop one by one")
     p.add_argument("--skip-latency", action="store_true")
     p.add_argument("--skip-copies", action="store_true")
+    p.add_argument("--recorder", action="store_true", help="what the flight recorder costs, and nothing else")
     return p.parse_args()
 
 
@@ -50,6 +51,7 @@ class Bench:
     """One place with one server; runs one program on one task at a time."""
 
     programs = ()
+    mask = 511  # the default of ferryd's trace
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -124,6 +126,7 @@ class Bench:
         else:
             end.update(remote)
         daemon.routes["bench"] = {"from": start, "to": [end]}
+        daemon.trace.update({"mask": self.mask, "when": "failure"})
         daemon.write_config()
         began = time.monotonic()
         daemon.launch()
@@ -303,6 +306,22 @@ def compare(bench, programs, rounds, tasks):
                       flush=True)
 
 
+def recorder(bench, rounds, tasks):
+    """The same work with the flight recorder at its default and without; taking turns, the best of each counts."""
+    print("| task | with s | without s | wall, with / without | CPU, with / without |")
+    print("|---|---|---|---|---|")
+    for title, seed in tasks:
+        for direction in ("fetch", "push"):
+            found = {511: [], 0: []}
+            for turn in range(rounds):
+                for bench.mask in ((511, 0) if turn % 2 else (0, 511)):
+                    found[bench.mask].append(bench.run("ferryd", direction, seed))
+            wall = {mask: min(r.wall for r in results) for mask, results in found.items()}
+            cpu = {mask: min(r.client for r in results) for mask, results in found.items()}
+            print(f"| {title}, {direction} | {wall[511]:.2f} | {wall[0]:.2f} | {wall[511] / wall[0]:.3f} | "
+                  f"{cpu[511] / cpu[0]:.3f} |", flush=True)
+
+
 def main():
     o = options()
     os.environ["FERRYD_BUILD"] = o.build
@@ -316,6 +335,8 @@ def main():
             tasks = [(f"{o.files} x {o.size} B", bench.make_seed("small", o.files, o.size))]
             if o.large:
                 tasks.append((f"1 x {o.large >> 20} MiB", bench.make_seed("large", 1, o.large)))
+            if o.recorder:
+                return recorder(bench, o.rounds, tasks)
             compare(bench, programs, o.rounds, tasks)
         if not o.skip_latency:
             took = sorted(bench.latency(o.latency))
