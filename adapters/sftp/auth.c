@@ -140,11 +140,27 @@ static const char *result_word(const struct login *l, int rc)
 	return "refused";
 }
 
+/* The server ended it, mostly after too many attempts: which they were is the thing to know. */
+static int ended(struct login *l, int rc, struct err *e)
+{
+	size_t used;
+
+	(void)ssh_failed(l->ssh, SSH_AUTH, rc, e);
+	if (strcmp(e->code, "SSH-AUTH-REFUSED") != 0)
+		return e->kind;
+	note_step(l, l->step, "refused");
+	used = strlen(e->message);
+	(void)snprintf(e->message + used, sizeof(e->message) - used, ". Tried: %s%s", l->tried,
+	               l->step->agent ? ". Name the right key of the agent with `only:`" : "");
+	text_drop_cut(e->message);
+	return e->kind;
+}
+
 static int refused(struct login *l, int rc, struct err *e)
 {
 	/* libssh2 says "refused" too when the connection ended under it */
 	if (transport_is_over(l->ssh->transport) || l->ssh->disconnect_code)
-		return ssh_failed(l->ssh, SSH_AUTH, LIBSSH2_ERROR_SOCKET_DISCONNECT, e);
+		return ended(l, LIBSSH2_ERROR_SOCKET_DISCONNECT, e);
 	l->any_partial |= l->partial;
 	l->keys_are_spoiled |= rc == LIBSSH2_ERROR_METHOD_NONE;
 	l->code_refused |= l->round.sent_code && !l->partial;
@@ -224,7 +240,7 @@ static int try_step(struct login *l, struct auth_step *s, struct err *e)
 	/* without a callback of ours libssh2 calls the demand a refusal */
 	if (rc == LIBSSH2_ERROR_PASSWORD_EXPIRED || l->demanded)
 		return password_expired(l, e);
-	return is_refusal(l, rc) ? refused(l, rc, e) : ssh_failed(l->ssh, SSH_AUTH, rc, e);
+	return is_refusal(l, rc) ? refused(l, rc, e) : ended(l, rc, e);
 }
 
 /* ---- the login ----------------------------------------------------------------------------- */
@@ -312,6 +328,8 @@ static int run(struct login *l, struct err *e)
 		return e->kind;
 	if (libssh2_userauth_authenticated(lib))
 		return l->material->allows_none ? 0 : refuse_open_door(l, e);
+	if (l->material->allows_none)
+		note(l, "none", "refused");
 	while (!libssh2_userauth_authenticated(lib) && (s = next_step(l)))
 		if (try_step(l, s, e) < 0)
 			return e->kind;

@@ -375,12 +375,12 @@ def start_real_agent(folder, name, keys, started):
     path = folder / name
     process = subprocess.Popen(["ssh-agent", "-D", "-a", str(path)], stdout=subprocess.DEVNULL)
     started.append(process.terminate)
-    while not path.exists():
-        assert process.poll() is None
+    env = {**os.environ, "SSH_AUTH_SOCK": str(path)}
+    while subprocess.run(["ssh-add", "-l"], env=env, capture_output=True, check=False).returncode == 2:
+        assert process.poll() is None  # 2: nobody listens yet
         time.sleep(0.01)
     for key in keys:
-        subprocess.run(["ssh-add", "-q", str(folder / "keys" / key)], check=True, stdin=subprocess.DEVNULL,
-                       env={**os.environ, "SSH_AUTH_SOCK": str(path)})
+        subprocess.run(["ssh-add", "-q", str(folder / "keys" / key)], check=True, stdin=subprocess.DEVNULL, env=env)
 
 
 def certify(folder, ca, key, name, *options):

@@ -113,6 +113,25 @@ static void no_key(struct worker *w)
 	check(says(&e, a.fingerprint) && !strstr(e.message, "ecdsa"));
 }
 
+static void too_many_keys(struct worker *w)
+{
+	struct agent_partner a;
+	struct err e;
+
+	(void)w;
+	agent_partner(&a, "sshd_tries", "agent"); /* one attempt, and its first key is refused */
+	check_code(&a.partner, &e, "SSH-AUTH-REFUSED");
+	check(says(&e, "Too many") && says(&e, "keys/stranger (") && says(&e, "`only:`"));
+	only(&a, "ecdsa");
+	session_close(partner_opens(&a.partner));
+}
+
+static void test_agent__with_more_keys_than_attempts_is_told(void **state)
+{
+	(void)state;
+	rig_run(too_many_keys);
+}
+
 static void test_agent__uses_only_the_keys_named(void **state)
 {
 	(void)state;
@@ -389,6 +408,7 @@ int main(void)
 	        cmocka_unit_test(test_agent__signs_with_its_keys_and_certificates),
 	        cmocka_unit_test(test_agent__signs_rsa_with_sha2_where_the_library_can),
 	        cmocka_unit_test(test_agent__uses_only_the_keys_named),
+	        cmocka_unit_test(test_agent__with_more_keys_than_attempts_is_told),
 	        cmocka_unit_test(test_agent__that_is_not_there_is_told),
 	        cmocka_unit_test(test_agent__that_lies_is_told),
 	        cmocka_unit_test(test_agent__that_hangs_stops_no_loop),

@@ -248,6 +248,7 @@ static void too_many_tries(struct worker *w)
 	partner_key(&p, "ed25519", NULL);
 	check_code(&p, &e, "SSH-AUTH-REFUSED");
 	check(e.kind == ERR_AUTH && says(&e, "Too many authentication failures"));
+	check(says(&e, "keys/stranger (ssh-ed25519 SHA256:"));
 }
 
 static void test_login__knows_the_servers_last_words(void **state)
@@ -337,6 +338,9 @@ static void open_account(struct worker *w)
 	check(e.kind == ERR_AUTH && says(&e, "user open") && says(&e, "add `none`"));
 	p.auth[p.endpoint.auth_count++].kind = AUTH_NONE;
 	session_close(partner_opens(&p));
+	p.endpoint.user = "partner"; /* who needs a password: asked for nothing, then for it */
+	check_code(&p, &e, "SSH-AUTH-REFUSED");
+	check(says(&e, "Tried: none refused; password refused"));
 }
 
 static void test_login__takes_an_account_without_a_proof_only_when_told(void **state)
