@@ -7,7 +7,19 @@
 
 enum { SHOWN_ROOM = 512 };
 
-void passport_way(struct ftp_session *s, int result)
+/* The error knows more than the last step that was owed. */
+static enum curl_step how_far(const struct ftp_session *s, const struct err *failure)
+{
+	if (!failure)
+		return STEP_REPLY;
+	if (failure->kind == ERR_AUTH)
+		return STEP_LOGIN; /* answered: no */
+	if (failure->kind == ERR_TRUST)
+		return STEP_TLS;
+	return strncmp(failure->code, "NET-", 4) == 0 ? STEP_CONNECT : curl_loop_step(s->loop);
+}
+
+void passport_way(struct ftp_session *s, const struct err *failure)
 {
 	static const struct {
 		enum curl_step reached;
@@ -18,7 +30,7 @@ void passport_way(struct ftp_session *s, int result)
 	        {STEP_LOGIN, TRACE_STEP_LOGIN},
 	        {STEP_REPLY, TRACE_STEP_FEATURES},
 	};
-	enum curl_step reached = result == 0 ? STEP_REPLY : curl_loop_step(s->loop);
+	enum curl_step reached = how_far(s, failure);
 
 	for (size_t i = 0; i < sizeof(way) / sizeof(way[0]) && reached >= way[i].reached; i++)
 		if (way[i].step != TRACE_STEP_TLS || s->endpoint->protocol == PROTOCOL_FTPS)

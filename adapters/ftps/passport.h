@@ -1,7 +1,7 @@
 /*
  * What is told of an FTP or FTPS server to whoever walks along (examine.h).
  *
- *	passport_way(s, result);	// after the first job: how far it came
+ *	passport_way(s, failure);	// after the first job: how far it came
  *	passport_facts(s);		// logged in: greeting, certificate, features, login directory
  *
  * libcurl goes from the connection to the login in one job, so these steps are told after it, in
@@ -10,5 +10,5 @@
 #pragma once
 #include "adapters/ftps/session.h"
 
-void passport_way(struct ftp_session *s, int result);
+void passport_way(struct ftp_session *s, const struct err *failure); /* NULL: all the way */
 void passport_facts(struct ftp_session *s);

@@ -349,7 +349,7 @@ static int log_in(struct ftp_session *s, struct err *e)
 
 	trace_step(s->trace, TRACE_STEP_TCP);
 	r = ftp_session_commands(s, "log in", NULL, ask, 1, e);
-	passport_way(s, r);
+	passport_way(s, r < 0 ? e : NULL);
 	if (r < 0)
 		return r;
 	take_features(s);

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from lib.fixtures import sftp_endpoint
+from lib.ftpd import Proftpd
 from lib.keys import make_key
 from lib.processes import free_port
 from lib.wait import wait_for
@@ -100,3 +101,38 @@ def test_examine__a_probe_that_may_not_be_written(ferryd, partner):
     ferryd.start()
     status, steps, _, _ = walk(ferryd, "partner", "--write", "--path", str(partner.home))
     assert status == 1 and failed(steps) == [("write", "OBJ-DENIED")] and left_behind(partner.home) == []
+
+
+# ---- FTPS and FTP ----
+
+@pytest.fixture
+def bank(place):
+    server = Proftpd(place / "server", tls="explicit").start()
+    yield server
+    server.stop()
+
+
+def test_examine__ftps_every_step_and_the_passport(ferryd, bank):
+    _, path = bank.make_folder("in")
+    ferryd.endpoints["bank"] = bank.endpoint()
+    ferryd.start()
+    status, steps, facts, _ = walk(ferryd, "bank", "--write", "--path", path)
+    assert status == 0, steps
+    assert list(steps) == ["secrets", "dns", "tcp", "greeting", "tls", "login", "features", "home", "list",
+                           "write", "read", "rename", "replace", "remove"]
+    known = dict(facts)
+    assert "MLSD" in known["features"] and known["valid until"] and known["certificate of"] and \
+        known["login directory"].startswith("/")
+
+
+def test_examine__ftps_tells_where_it_stops(ferryd, bank, partner):
+    ferryd.endpoints.update({
+        "untrusted": dict(bank.endpoint(), tls={"mode": "explicit"}),
+        "refused": dict(bank.endpoint(), auth=[{"password": {"value": "wrong"}}]),
+        "closed": dict(bank.endpoint(), port=free_port()),
+        "ssh": dict(bank.endpoint(), port=partner.port)})
+    ferryd.start()
+    assert failed(walk(ferryd, "untrusted")[1])[0] == ("tls", "TLS-UNKNOWN-CA")
+    assert failed(walk(ferryd, "refused")[1])[0] == ("login", "FTP-LOGIN-REFUSED")
+    assert failed(walk(ferryd, "closed")[1])[0] == ("tcp", "NET-REFUSED")
+    assert failed(walk(ferryd, "ssh")[1])[0] == ("greeting", "FTP-NOT-FTP")

@@ -172,6 +172,26 @@ static void test_trace__an_operators_file_is_bounded(void **state)
 	assert_true(st.st_size <= 20000);
 }
 
+/* Beginning and ring together are what a connection's recorder may cost. */
+static void test_trace__the_recorder_takes_at_most_64_kib(void **state)
+{
+	char file[TRACE_PATH_BYTES];
+	struct trace *t = begin(TRACE_FAILURE);
+	struct stat st;
+
+	(void)state;
+	assert_true(TRACE_RING_BYTES + 8 * 1024 <= 64 * 1024);
+	for (int i = 0; i < 5000; i++)
+		TRACE(t, TRACE_SFTP, "line %d of very many", i);
+	end_failed(t, file);
+	assert_int_equal(stat(file, &st), 0);
+	assert_true(st.st_size > 60 * 1024 && st.st_size <= 65 * 1024); /* and the head */
+	assert_true(has(file, " line 0 of very many\n"));
+	assert_true(has(file, " line 4999 of very many\n"));
+	assert_true(has(file, " lines were not kept ...\n"));
+	assert_false(has(file, " line 2000 of very many\n"));
+}
+
 static void test_trace__success_writes_nothing(void **state)
 {
 	struct trace *t = begin(TRACE_FAILURE);
@@ -473,6 +493,7 @@ int main(void)
 	        test(test_trace__a_failure_writes_what_came_before),
 	        test(test_trace__many_share_an_operators_file),
 	        test(test_trace__an_operators_file_is_bounded),
+	        test(test_trace__the_recorder_takes_at_most_64_kib),
 	        test(test_trace__success_writes_nothing),
 	        test(test_trace__below_the_mask_nothing_is_formatted),
 	        test(test_trace__never_records_nothing),
