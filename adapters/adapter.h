@@ -168,6 +168,8 @@ struct adapter {
 	void (*abort)(struct connection *c);
 	/* False once the connection is known to be dead. */
 	bool (*is_alive)(const struct connection *c);
+	/* Bytes on the wire so far, both ways; NULL: not known. */
+	uint64_t (*traffic)(const struct connection *c);
 	const struct capabilities *(*capabilities)(const struct connection *c);
 
 	int (*ping)(struct connection *c, struct err *e);

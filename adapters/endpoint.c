@@ -112,6 +112,8 @@ void slot_give_back(struct slot *s)
 	s->leases--;
 	if (s->is_dead)
 		close_when_unused(s);
+	else if (s->leases == 0 && slot_is_worn(s))
+		slot_retire(s);
 	endpoint_pump(p);
 }
 
@@ -173,7 +175,7 @@ static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
 	s->endpoint = p;
 	s->connection = c;
 	s->trace = t;
-	s->used_ms = s->pinged_ms = clock_mono_ms();
+	s->born_ms = s->used_ms = s->pinged_ms = clock_mono_ms();
 	s->room = p->adapter->capabilities(c)->concurrent_operations;
 	p->room_each = s->room;
 	obey(p, t); /* an order may have come or ended while it connected */
@@ -292,7 +294,8 @@ static bool may_open(const struct endpoint *p)
 
 /* ---- the pool ------------------------------------------------------------------------------ */
 
-/* The live connection with the fewest leases that has room; dead ones found on the way go. */
+/* The live connection with the fewest leases that has room; dead ones found on the way go, and worn
+ * ones that nobody uses. */
 static struct slot *pick(struct endpoint *p)
 {
 	struct slot *best = NULL;
@@ -303,7 +306,10 @@ static struct slot *pick(struct endpoint *p)
 
 		if (!p->adapter->is_alive(s->connection))
 			slot_retire(s);
-		else if (s->leases < s->room && (!best || s->leases < best->leases))
+		else if (slot_is_worn(s) && s->leases == 0)
+			slot_retire(s);
+		else if (!slot_is_worn(s) && s->leases < s->room &&
+		         (!best || s->leases < best->leases))
 			best = s;
 	}
 	return best;

@@ -46,6 +46,17 @@ static int64_t tend_slot(struct slot *s, int64_t now)
 	return next < TEND_LEAST_MS ? TEND_LEAST_MS : next;
 }
 
+bool slot_is_worn(const struct slot *s)
+{
+	const struct endpoint *p = s->endpoint;
+	const struct endpoint_config *c = p->settings;
+
+	if (c->recycle_age_ms && clock_mono_ms() - s->born_ms >= c->recycle_age_ms)
+		return true;
+	return c->recycle_bytes && p->adapter->traffic &&
+	       p->adapter->traffic(s->connection) >= c->recycle_bytes;
+}
+
 void endpoint_keep(void *arg)
 {
 	struct endpoint *p = arg;

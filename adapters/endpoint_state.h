@@ -42,11 +42,13 @@ struct slot {
 	struct trace *trace;
 	int leases, room;
 	bool is_dead, has_worked;
-	int64_t used_ms, pinged_ms; /* clock_mono_ms() */
+	int64_t born_ms, used_ms, pinged_ms; /* clock_mono_ms() */
 };
 
 /* No new lease gets it; running operations fail at once; closed when the last lease is back. */
 void slot_retire(struct slot *s);
+/* Has it carried so much, or become so old, that a new one is to take its place (`recycle:`)? */
+bool slot_is_worn(const struct slot *s);
 /* An operation on `s` ended: what does that say about the connection? */
 void slot_judge(struct slot *s, int result, const struct err *e);
 /* The lease itself. */

@@ -198,9 +198,11 @@ struct endpoint_config {
 	struct algorithm_settings algorithms; /* PROTOCOL_SFTP */
 	struct ftp_settings ftp;
 	struct tls_settings tls;
-	int connections;       /* 1..64, at most so many at once */
-	int64_t keepalive_ms;  /* idle connections, 0 = off; 60 s */
-	int64_t idle_close_ms; /* idle connection is closed after; 5 min */
+	int connections;        /* 1..64, at most so many at once */
+	int64_t keepalive_ms;   /* idle connections, 0 = off; 60 s */
+	int64_t idle_close_ms;  /* idle connection is closed after; 5 min */
+	uint64_t recycle_bytes; /* on the wire, both ways; 0: never */
+	int64_t recycle_age_ms; /* 0: never */
 	struct endpoint_timeouts timeouts;
 	unsigned trace_mask; /* resolved: endpoint's own or trace.mask */
 	enum trace_when trace_when;

@@ -157,6 +157,8 @@ static void add_one_endpoint(struct text *t, const struct endpoint_config *e)
 	add_number(t, e->connections);
 	add_number(t, e->keepalive_ms);
 	add_number(t, e->idle_close_ms);
+	add_number(t, (long long)e->recycle_bytes);
+	add_number(t, e->recycle_age_ms);
 	for (size_t i = 0; i < e->tunnel_count; i++)
 		add_tunnel(t, &e->tunnels[i]);
 	add_number(t, w->connect_ms);

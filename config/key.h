@@ -103,6 +103,7 @@ extern const struct table keys_auth;                 /* base: struct auth_form *
 extern const struct table keys_endpoint, keys_route; /* base: endpoint_form, route_form */
 extern const struct table keys_host_key;             /* base: endpoint_form */
 extern const struct table keys_tls, keys_ftp_data, keys_ftp_commands; /* base: endpoint_form */
+extern const struct table keys_recycle; /* base: endpoint_form */
 extern const struct table keys_proxy; /* base: proxy_form */
 extern const struct table keys_algorithms;                            /* base: endpoint_form */
 extern const struct word words_address_family[];

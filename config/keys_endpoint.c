@@ -198,6 +198,8 @@ static const struct key endpoint_keys[] = {
          .doc = "A connection without work is closed after this time."},
         {"tunnels", KEY_SECTIONS, AT(tunnels), .least = 1, .most = 16, .table = &keys_tunnels,
          .doc = "With sftp: ports that are carried through the server."},
+        {"recycle", KEY_SECTION, .table = &keys_recycle,
+         .doc = "When a connection that works is replaced by a new one."},
         {"timeouts", KEY_SECTION, .table = &keys_timeouts, .doc = "Nothing waits without an end."},
         {"trace", KEY_SECTION, .table = &keys_endpoint_trace,
          .doc = "As the section `trace`, for this endpoint only."},

@@ -126,3 +126,27 @@ const struct table keys_proxy = {
         .instead = "wants {command: [PROGRAM, ...]}, {socks5: {host: NAME}} or {http: {host: NAME, "
                    "port: NUMBER}}",
 };
+
+/* ---- replacing connections ----------------------------------------------------------------- */
+
+#define RECYCLE(member) .at = offsetof(struct endpoint_form, out.member)
+#define KIB             INT64_C(1024)
+#define HOUR            (INT64_C(3600) * 1000)
+
+static const struct key recycle_keys[] = {
+        {"bytes", KEY_SIZE, RECYCLE(recycle_bytes), .least = 0, .most = KIB * KIB * KIB * KIB,
+         .fallback = "32G",
+         .doc = "With sftp: after so many bytes in both directions; 0: never. The default is half "
+                "of what RFC 4344 allows one key of AES."},
+        {"age", KEY_DURATION, RECYCLE(recycle_age_ms), .least = 0, .most = 30 * 24 * HOUR,
+         .fallback = "0s", .doc = "After this time; 0: never."},
+        {0},
+};
+
+const struct table keys_recycle = {
+        .title = "endpoint.recycle",
+        .about = "A connection that has carried much, or is old, takes no new file; when those "
+                 "under way are done it is closed, and a new one has new keys. (An SSH server may "
+                 "ask for new keys at any time; the SSH library cannot ask for them.)",
+        .keys = recycle_keys,
+};

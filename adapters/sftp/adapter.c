@@ -144,6 +144,13 @@ static const struct capabilities *capabilities(const struct connection *c)
 	return &c->capabilities;
 }
 
+static uint64_t traffic(const struct connection *c)
+{
+	struct session_traffic t = session_traffic(c->session);
+
+	return t.received + t.sent;
+}
+
 static int ping(struct connection *c, struct err *e)
 {
 	int64_t asked_us = clock_mono_us();
@@ -311,6 +318,7 @@ const struct adapter adapter_sftp = {
         .close = close_connection,
         .abort = abort_connection,
         .is_alive = is_connection_alive,
+        .traffic = traffic,
         .capabilities = capabilities,
         .ping = ping,
         .examine = examine_server,

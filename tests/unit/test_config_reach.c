@@ -336,6 +336,37 @@ static void test_config__refuses_proxies_that_cannot_be(void **state)
 	CHECK_ALL(wrong_proxies);
 }
 
+/* ---- recycling ----------------------------------------------------------------------------- */
+
+static void test_config__reads_recycle(void **state)
+{
+	struct config *c = load(ENDPOINT("port: 22"));
+
+	(void)state;
+	assert_int_equal(config_endpoint(c, "a")->recycle_bytes, UINT64_C(32) << 30);
+	assert_int_equal(config_endpoint(c, "a")->recycle_age_ms, 0);
+	config_unref(c);
+	c = load(ENDPOINT("recycle: {bytes: 1G, age: 1h}"));
+	assert_int_equal(config_endpoint(c, "a")->recycle_bytes, UINT64_C(1) << 30);
+	assert_int_equal(config_endpoint(c, "a")->recycle_age_ms, 3600000);
+	config_unref(c);
+	c = load(FTPS("recycle: {bytes: 0, age: 30d}"));
+	assert_int_equal(config_endpoint(c, "a")->recycle_age_ms, INT64_C(30) * 24 * 3600000);
+	config_unref(c);
+}
+
+static const struct mistake wrong_recycles[] = {
+        {ENDPOINT("recycle: {age: 31d}"), AT("20: endpoints.a.recycle.age: ")},
+        {ENDPOINT("recycle: {bytes: 2T}"), AT("22: endpoints.a.recycle.bytes: ")},
+        {ENDPOINT("recycle: 1G"), AT("14: endpoints.a.recycle: ")},
+};
+
+static void test_config__refuses_odd_recycles(void **state)
+{
+	(void)state;
+	CHECK_ALL(wrong_recycles);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -347,6 +378,8 @@ int main(void)
 	        cmocka_unit_test(test_config__knows_the_way_through_jump_hosts),
 	        cmocka_unit_test(test_config__refuses_ways_that_lead_nowhere),
 	        cmocka_unit_test(test_config__refuses_ways_that_go_round),
+	        cmocka_unit_test(test_config__reads_recycle),
+	        cmocka_unit_test(test_config__refuses_odd_recycles),
 	        cmocka_unit_test(test_config__reads_proxies),
 	        cmocka_unit_test(test_config__refuses_proxies_that_cannot_be),
 	        cmocka_unit_test(test_config__a_changed_jump_host_changes_who_goes_through_it),

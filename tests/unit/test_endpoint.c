@@ -29,6 +29,7 @@ static struct {
 	int64_t doubtful_after_ms;
 	int connects, closes, aborts, pings;
 	int takes, counted; /* further connections are turned away; takes 0: lets all in */
+	uint64_t traffic;   /* of each connection */
 	bool is_slow;       /* counts connections that have ended until the test says otherwise */
 } fake;
 
@@ -83,6 +84,12 @@ static const struct capabilities *fake_capabilities(const struct connection *c)
 	return &capabilities;
 }
 
+static uint64_t fake_traffic(const struct connection *c)
+{
+	(void)c;
+	return fake.traffic;
+}
+
 static int fake_ping(struct connection *c, struct err *e)
 {
 	(void)c;
@@ -96,6 +103,7 @@ static const struct adapter adapter_fake = {
         .close = fake_close,
         .abort = fake_abort,
         .is_alive = fake_is_alive,
+        .traffic = fake_traffic,
         .capabilities = fake_capabilities,
         .ping = fake_ping,
 };
@@ -1001,11 +1009,115 @@ static void test_endpoint__a_trace_is_ordered_for_a_while(void **state)
 	check(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
 }
 
+/* ---- recycling ----------------------------------------------------------------------------- */
+
+static void recycled_by_bytes(void)
+{
+	struct lease l;
+
+	settings.recycle_bytes = 1000;
+	fake.traffic = 999;
+	must_take(&l);
+	give(&l);
+	must_take(&l);
+	check(fake.connects == 1);
+	fake.traffic = 1000;
+	check(fake.closes == 0 && fake.aborts == 0); /* what is under way goes on */
+	give(&l);
+	rig_turns(5);
+	check(fake.closes == 1 && status().connections == 0);
+	fake.traffic = 0;
+	must_take(&l);
+	check(fake.connects == 2);
+	give(&l);
+}
+
+static void test_recycle__by_bytes_when_the_file_is_done(void **state)
+{
+	(void)state;
+	run(recycled_by_bytes);
+}
+
+/* Another operation is still under way on the worn connection: it goes on, a new one waits. */
+static void recycled_between_files(void)
+{
+	struct user second;
+	struct lease first;
+
+	fake.room = 8;
+	settings.recycle_bytes = 1000;
+	must_take(&first);
+	fake.traffic = 5000;
+	begin_use(&second, true);
+	check(!second.has_ended && fake.connects == 1 && fake.aborts == 0);
+	fake.traffic = 0; /* the new one's; the old one is not asked again */
+	settings.recycle_bytes = 0;
+	give(&first);
+	rig_await(&second.has_ended);
+	check(second.result == 0 && fake.aborts == 0);
+}
+
+static void test_recycle__waits_for_what_is_under_way(void **state)
+{
+	(void)state;
+	run(recycled_between_files);
+}
+
+static void recycled_by_age(void)
+{
+	struct lease l;
+	struct err e;
+
+	settings.recycle_age_ms = 50;
+	must_take(&l);
+	check(fiber_sleep(60, "old age", &e) == 0);
+	check(fake.closes == 0);
+	give(&l);
+	rig_turns(5);
+	check(fake.closes == 1);
+	must_take(&l);
+	give(&l);
+	check(fake.connects == 2);
+	/* one that grew old while nobody used it */
+	check(fiber_sleep(60, "old age", &e) == 0);
+	must_take(&l);
+	check(fake.connects == 3);
+	give(&l);
+}
+
+static void test_recycle__by_age(void **state)
+{
+	(void)state;
+	run(recycled_by_age);
+}
+
+static void never_recycled(void)
+{
+	struct lease l;
+
+	fake.traffic = UINT64_MAX;
+	for (int i = 0; i < 5; i++) {
+		must_take(&l);
+		give(&l);
+	}
+	check(fake.connects == 1);
+}
+
+static void test_recycle__not_unless_it_is_told(void **state)
+{
+	(void)state;
+	run(never_recycled);
+}
+
 #define test(name) cmocka_unit_test_setup(name, setup)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	        test(test_recycle__by_bytes_when_the_file_is_done),
+	        test(test_recycle__waits_for_what_is_under_way),
+	        test(test_recycle__by_age),
+	        test(test_recycle__not_unless_it_is_told),
 	        test(test_breaker__waits_twice_as_long_each_time),
 	        test(test_breaker__endpoints_do_not_come_back_together),
 	        test(test_breaker__refused_credentials_stop_it),
