@@ -13,7 +13,7 @@ BITS = {"transport": 2, "kex": 4, "auth": 8, "connection": 16, "scp": 32, "sftp"
 HOLDS = {
     "transport": [r"endpoint partner: 127\.0\.0\.1 port \d+, libssh2 1\.", "we are SSH-2.0-libssh2", "server is SSH-2.0-OpenSSH",
                   r"\d+ bytes received, \d+ sent, keys exchanged 1 times"],
-    "kex": ["ours, key exchange methods: curve25519", "server's host key algorithms: .*ssh-ed25519", r"agreed: curve25519\S+, ssh-ed25519, out aes\S+ \S+ none, in aes",
+    "kex": ["ours, key exchange methods: .*curve25519", "server's host key algorithms: .*ssh-ed25519", r"agreed: curve25519\S+, ssh-ed25519, out aes\S+ \S+ none, in aes",
             r"host key ssh-ed25519 SHA256:\S+: ok, /\S+/known_hosts:1"],
     "auth": ["server accepts: publickey", "trying publickey", "server's banner: Welcome to the partner",
              r"server's banner: Unauthorised use is \\x1b\[31mforbidden", "logged in"],
