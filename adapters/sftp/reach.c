@@ -53,7 +53,7 @@ static int connect_directly(const struct endpoint_config *endpoint, struct trace
                             struct carrier **out, struct err *e)
 {
 	struct place server = {endpoint->host, endpoint->port};
-	struct io *io;
+	struct io *io = NULL;
 
 	if (connect_to(&server, endpoint, trace, &io, e) < 0)
 		return e->kind;
@@ -66,7 +66,7 @@ static int connect_by_proxy(const struct endpoint_config *endpoint, struct trace
                             struct carrier **out, struct err *e)
 {
 	struct place proxy = {endpoint->proxy.host, endpoint->proxy.port};
-	struct io *io;
+	struct io *io = NULL;
 
 	TRACE(trace, TRACE_TRANSPORT, "proxy %s port %d", proxy.host, proxy.port);
 	if (connect_to(&proxy, endpoint, trace, &io, e) < 0) {
@@ -91,8 +91,8 @@ static int connect_behind(const struct endpoint_config *hop, const struct endpoi
 	if (session_open(hop, trace, &bastion, e) < 0)
 		return text_starts(e->message, VIA_WORDS) ? e->kind
 		                                          : err_wrap(e, VIA_WORDS "%s", hop->name);
-	TRACE(trace, TRACE_CONNECTION, "jump host %s is logged in to", hop->name);
 	trace_step(trace, TRACE_STEP_TCP);
+	TRACE(trace, TRACE_CONNECTION, "behind jump host %s", hop->name);
 	return via_open(bastion, endpoint, out, e);
 }
 
