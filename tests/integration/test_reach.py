@@ -118,3 +118,15 @@ def test_reach__through_a_proxy(ferryd, partner, route_in):
     ledger = fill(source)
     ferryd.start()
     await_all(destination, ledger)
+
+
+def test_reach__ferryctl_test_walks_over_the_hops(ferryd, route_in, hops):
+    ferryd.endpoints["partner"]["via"] = ["bastion", "inner"]
+    ferryd.start()
+    walked = ferryd.ctl("test", "partner")
+    assert walked.returncode == 0, walked.stdout + walked.stderr
+    assert "behind jump host bastion" in walked.stdout, walked.stdout
+    assert "behind jump host inner" in walked.stdout, walked.stdout
+    hops[1].kill()
+    walked = ferryd.ctl("test", "partner")
+    assert walked.returncode != 0 and "SSH-VIA-UNREACHABLE" in walked.stdout + walked.stderr, walked.stdout
