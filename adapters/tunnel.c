@@ -6,11 +6,16 @@
 
 #include "adapters/adapter.h"
 #include "adapters/breaker.h"
+#include "adapters/logins.h"
+#include "adapters/proofs.h"
 #include "adapters/trace.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/fiber.h"
+#include "daemon/runtime/work.h"
+
+enum { TURN_EVERY_MS = 20, LOOK_EVERY_MS = 1000 };
 
 struct tunnels {
 	const struct config *config; /* a reference, or NULL */
@@ -22,9 +27,54 @@ struct tunnels {
 	struct tunnel_state states[TUNNELS_MAX];
 	size_t count;
 	atomic_bool has_stopped;
+	uint64_t proofs; /* what the last login was made of */
+	bool has_turn;   /* logins.h */
 };
 
 /* ---- one connection's life ----------------------------------------------------------------- */
+
+struct look {
+	const struct endpoint_config *settings;
+	uint64_t stamp;
+};
+
+static int take_stamp(void *arg, struct err *e)
+{
+	struct look *l = arg;
+
+	(void)e;
+	l->stamp = proofs_stamp(l->settings);
+	return 0;
+}
+
+/* 0: not known, a cancel came. */
+static uint64_t proofs_now(const struct tunnels *t)
+{
+	struct look l = {.settings = t->settings};
+	struct err e;
+
+	return work_run(take_stamp, &l, "looking at keys and secrets", &e) < 0 ? 0 : l.stamp;
+}
+
+/* A password that was refused to the files of this endpoint is not sent again by its tunnels. */
+static int begin_turn(struct tunnels *t, struct err *e)
+{
+	enum login_leave leave;
+
+	t->proofs = proofs_now(t);
+	while ((leave = logins_begin(t->settings->fingerprint, t->proofs, e)) == LOGIN_WAIT)
+		if (fiber_sleep(TURN_EVERY_MS, "the first login, by another worker", e) < 0)
+			return e->kind;
+	t->has_turn = leave == LOGIN_GO;
+	return t->has_turn ? 0 : e->kind;
+}
+
+static void end_turn(struct tunnels *t, int result, const struct err *e)
+{
+	if (t->has_turn)
+		logins_end(t->settings->fingerprint, t->proofs, result, e);
+	t->has_turn = false;
+}
 
 static void on_up(void *arg)
 {
@@ -32,6 +82,7 @@ static void on_up(void *arg)
 
 	t->is_up = true;
 	breaker_succeeded(&t->breaker);
+	end_turn(t, 0, NULL);
 	for (size_t i = 0; i < t->count; i++)
 		log_info("tunnel is open", "endpoint=%s listen=%s port=%d side=%s",
 		         t->settings->name, t->states[i].settings->listen_host, t->states[i].port,
@@ -56,6 +107,7 @@ static void on_end(struct tunnels *t, struct trace *trace, const struct err *e)
 	t->is_up = false;
 	for (size_t i = 0; i < t->count; i++)
 		t->states[i].is_listening = false;
+	end_turn(t, e->kind, e);
 	if (fiber_is_canceled())
 		return;
 	trace_failed(trace, e);
@@ -64,7 +116,8 @@ static void on_end(struct tunnels *t, struct trace *trace, const struct err *e)
 	t->has_stopped = needs_a_person;
 	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "tunnels are down",
 	          "endpoint=%s code=%s outcome=\"%s\" error=\"%s\"", t->settings->name, e->code,
-	          needs_a_person ? "stopped until a reload" : "tried again", e->message);
+	          needs_a_person ? "stopped until keys, secrets or settings change" : "tried again",
+	          e->message);
 }
 
 /* Comes back when the connection is over. */
@@ -74,11 +127,27 @@ static void run_once(struct tunnels *t)
 	struct trace *trace = begin_trace(t);
 	struct err e;
 
-	(void)t->adapter->forward(t->settings, trace, &f, &e); /* it always ends with one */
+	if (begin_turn(t, &e) == 0)
+		(void)t->adapter->forward(t->settings, trace, &f, &e); /* it always ends with one */
 	on_end(t, trace, &e);
 	fiber_shield_begin();
 	trace_free(trace);
 	fiber_shield_end();
+}
+
+/* A login or host key was refused: until it is made of something else, or works for files. */
+static void await_change(struct tunnels *t)
+{
+	struct err e;
+
+	while (t->has_stopped && fiber_sleep(LOOK_EVERY_MS, "keys or secrets to change", &e) == 0) {
+		uint64_t now = proofs_now(t);
+
+		if (!now || (now == t->proofs && !logins_work(t->settings->fingerprint)))
+			continue;
+		breaker_reset(&t->breaker);
+		t->has_stopped = false;
+	}
 }
 
 static void supervise(void *arg)
@@ -86,11 +155,12 @@ static void supervise(void *arg)
 	struct tunnels *t = arg;
 	struct err e;
 
-	while (!fiber_is_canceled() && !t->has_stopped) {
+	while (!fiber_is_canceled()) {
 		run_once(t);
-		if (!t->has_stopped)
-			(void)fiber_sleep(breaker_left_ms(&t->breaker, clock_mono_ms()),
-			                  "the next attempt", &e); /* canceled: the loop ends */
+		await_change(t);
+		/* canceled: the loop ends */
+		(void)fiber_sleep(breaker_left_ms(&t->breaker, clock_mono_ms()), "the next attempt",
+		                  &e);
 	}
 }
 

@@ -6,8 +6,8 @@
  *	tunnels_stop(t);						// from a fiber; ends all
  *
  * The connection is made at once and again after it was lost, with the pauses of a breaker (1 s
- * doubling to 5 min; a refused login or host key stops them until they are started anew, which a
- * reload does). While it is down nobody listens: whoever connects is refused at once instead of
+ * doubling to 5 min; a refused login or host key stops them until keys or secrets change on disk, the
+ * login works for files, or they are started anew, which a reload does). While it is down nobody listens: whoever connects is refused at once instead of
  * waiting for nothing.
  *
  *	TUNNEL-LISTEN	our address cannot be listened on (in use, not ours, no permission)
@@ -67,5 +67,5 @@ struct tunnels_status {
 };
 void tunnels_status(const struct tunnels *t, struct tunnels_status *out);
 const struct endpoint_config *tunnels_settings(const struct tunnels *t); /* any thread */
-/* A login or host key was refused: they are not tried again. Any thread. */
+/* A login or host key was refused: they are not tried as they are. Any thread. */
 bool tunnels_have_stopped(const struct tunnels *t);

@@ -1,6 +1,7 @@
 """Ports carried through a real server: bytes intact both ways, kept up, bounded, refused in words."""
 import contextlib
 import hashlib
+import os
 import random
 import socket
 import threading
@@ -262,3 +263,20 @@ def test_tunnels__follow_a_reload(ferryd, partner, echo):
     ferryd.write_config()
     assert ferryd.ctl("reload").returncode == 0
     assert tunnels(ferryd) == []
+
+
+def test_tunnels__send_a_refused_login_once_and_notice_a_new_key(ferryd, partner, echo):
+    known = (partner.folder / "authorized_keys").read_text()
+    (partner.folder / "authorized_keys").write_text("")
+    configure(ferryd, partner, here(echo))
+    ferryd.start()
+    wait_for(lambda: tunnels(ferryd)[0]["state"] == "stopped", "the refusal")
+    assert tunnels(ferryd)[0]["error"]["kind"] == "AUTH"
+    refused = partner.log_text().count("authenticating user")
+    assert refused >= 1
+    threading.Event().wait(3)
+    assert partner.log_text().count("authenticating user") == refused
+    (partner.folder / "authorized_keys").write_text(known)
+    os.utime(partner.user_key)  # somebody has put the key right
+    port, = up(ferryd)
+    assert talk(port, b"x") == b"xbye"

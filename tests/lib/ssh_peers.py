@@ -13,6 +13,7 @@ import asyncio
 import base64
 import hmac
 import os
+import select
 import shutil
 import socket
 import struct
@@ -188,6 +189,23 @@ class Cutter:
                 return
 
 
+class Idler:
+    """Forwards to a server, as a firewall that forgets a connection when nothing came for so long."""
+
+    def __init__(self, port, seconds):
+        self.target, self.seconds = port, seconds
+        self.port = Listener(self.serve).port
+
+    def serve(self, client):
+        with socket.create_connection(("127.0.0.1", self.target)) as server:
+            while ready := select.select([client, server], [], [], self.seconds)[0]:
+                for side in ready:
+                    data = side.recv(65536)
+                    if not data:
+                        return
+                    (server if side is client else client).sendall(data)
+
+
 def write_pkcs8(folder, name, key, passphrase):
     how = serialization.BestAvailableEncryption(passphrase) if passphrase else serialization.NoEncryption()
     path = folder / name
@@ -229,7 +247,6 @@ def start_sshd(folder, names, started):
         "sshd_forced": ("internal-sftp", "ForceCommand /usr/lib/openssh/sftp-server"),
         "sshd_one": ("internal-sftp", "MaxSessions 1"),
         "sshd_env": ("internal-sftp", "AcceptEnv FERRY_*"),
-        "sshd_alive": ("internal-sftp", "ClientAliveInterval 1\nClientAliveCountMax 2"),
     }
     for name, (subsystem, extra) in set_ups.items():
         server = Sshd(folder / name, subsystem, extra, "rsa" if name == "sshd_rsa" else "ed25519")
@@ -238,6 +255,7 @@ def start_sshd(folder, names, started):
         started.append(server.kill)
         names[name] = server.port
     names["cutter"] = (cutter := Cutter(names["sshd"])).port
+    names["idler"] = Idler(names["sshd"], 3).port
     return cutter
 
 
