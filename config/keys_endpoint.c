@@ -151,7 +151,8 @@ static const struct key endpoint_keys[] = {
         {"ssh_config", KEY_PATH, AT(ssh_config),
          .doc = "With sftp: a file as ssh_config(5) describes it, from which keys that are not "
                 "written here are taken: HostName, Port, User, IdentityFile, CertificateFile, "
-                "IdentityAgent, IdentitiesOnly, PreferredAuthentications, ProxyJump (names of "
+                "IdentityAgent, IdentitiesOnly, PreferredAuthentications, ProxyCommand, ProxyJump "
+                "(names of "
                 "endpoints), BindAddress, AddressFamily, ConnectTimeout, ServerAliveInterval, "
                 "UserKnownHostsFile, GlobalKnownHostsFile, StrictHostKeyChecking, HostKeyAlias, "
                 "RevokedHostKeys, HostKeyAlgorithms, KexAlgorithms, Ciphers, MACs, Compression and "

@@ -185,10 +185,12 @@ struct ssh_who {
 struct ssh_found {
 	const struct ssh_line **items;
 	size_t count;
+	size_t turn; /* of the first: smaller ones came earlier */
 };
 
 struct ssh_result {
 	struct ssh_found of[SSH_KEYWORD_COUNT];
+	size_t turns;
 };
 
 void ssh_config_evaluate(const struct ssh_lines *lines, const struct ssh_who *who, struct arena *a,

@@ -182,6 +182,8 @@ static void take(const struct evaluation *e, const struct ssh_line *l)
 
 	if (n && (!collects(l->keyword) || is_there(f, l->args[0])))
 		return;
+	if (!n)
+		f->turn = e->out->turns++;
 	if ((n & (n - 1)) == 0) { /* grows at 0, 1, 2, 4 ... */
 		const struct ssh_line **more =
 		        arena_new_array(e->arena, n ? 2 * n : 1, sizeof(*more));

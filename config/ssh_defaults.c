@@ -24,6 +24,7 @@ static const struct {
         {SSH_CERTIFICATE_FILE, ssh_put_nothing, "auth"},
         {SSH_IDENTITIES_ONLY, ssh_put_nothing, "auth"},
         {SSH_PREFERRED_AUTHENTICATIONS, ssh_put_nothing, "auth"},
+        {SSH_PROXY_COMMAND, ssh_put_proxy_command, "proxy.command"},
         {SSH_PROXY_JUMP, ssh_put_jumps, "via"},
         {SSH_BIND_ADDRESS, ssh_put_text, "bind_address"},
         {SSH_ADDRESS_FAMILY, ssh_put_family, "address_family"},

@@ -238,6 +238,52 @@ void ssh_put_algorithms(struct ssh_put *d, const struct ssh_line *line, const ch
 	(void)node_put(&d->l->tree, d->endpoint, path, list); /* YAML wins */
 }
 
+/* ---- proxies ------------------------------------------------------------------------------- */
+
+/* ProxyJump and ProxyCommand exclude each other: the one that comes first counts, and none of them
+ * where the configuration says how the server is reached. */
+static bool is_way_taken(const struct ssh_put *d, enum ssh_keyword mine, enum ssh_keyword other)
+{
+	const struct ssh_found *a = &d->found.of[mine], *b = &d->found.of[other];
+
+	return node_has(d->endpoint, "via") || node_has(d->endpoint, "proxy") ||
+	       (b->count && b->turn < a->turn);
+}
+
+/* A percent sign stays one behind what the configuration makes of it. */
+static const char *double_percents(struct arena *a, const char *text)
+{
+	char *out = arena_new(a, 2 * strlen(text) + 1), *end = out;
+
+	for (; *text; text++) {
+		if (*text == '%')
+			*end++ = '%';
+		*end++ = *text;
+	}
+	return out;
+}
+
+/* It is a line for a shell, as with ssh. */
+void ssh_put_proxy_command(struct ssh_put *d, const struct ssh_line *line, const char *path)
+{
+	struct arena *a = &d->l->tree;
+	const char *wrong = NULL, *text;
+	const char *words[] = {"/bin/sh", "-c", NULL};
+	struct node *list = node_make_list(a, &line->at);
+
+	if (ssh_put_is_none(line->args[0]) || is_way_taken(d, SSH_PROXY_COMMAND, SSH_PROXY_JUMP))
+		return;
+	text = ssh_expand_percent(a, line->args[0], &d->tokens, &wrong);
+	if (!text) {
+		ssh_put_refuse(d, line, wrong);
+		return;
+	}
+	words[2] = double_percents(a, arena_printf(a, "exec %s", text));
+	for (size_t i = 0; i < 3; i++)
+		node_append(list, node_make_text(a, &line->at, words[i], NODE_QUOTED));
+	(void)node_put(a, d->endpoint, path, list); /* it is not there: looked above */
+}
+
 /* ---- jump hosts ---------------------------------------------------------------------------- */
 
 /* A jump host is an endpoint of its own, with its own login and host key: ssh's short form for one
@@ -247,7 +293,7 @@ void ssh_put_jumps(struct ssh_put *d, const struct ssh_line *line, const char *p
 	struct node *list = node_make_list(&d->l->tree, &line->at);
 	const char *text = line->args[0];
 
-	if (ssh_put_is_none(text))
+	if (ssh_put_is_none(text) || is_way_taken(d, SSH_PROXY_JUMP, SSH_PROXY_COMMAND))
 		return;
 	if (strpbrk(text, "@:/")) {
 		ssh_put_refuse(

@@ -203,6 +203,39 @@ static void test_ssh_defaults__say_how_the_server_is_reached(void **state)
 	config_unref(c);
 }
 
+#define BASTION                                                                                  \
+	"  bastion: {host: b, user: u, auth: [{password: {env: PATH}}], host_key: {pins: \"" PIN \
+	"\"}}\n"
+
+/* `command`: the shell's words, NULL: none. */
+static void check_way(const char *keys, const char *ssh, const char *command, size_t jumps)
+{
+	char *yaml _cleanup_free_ = mem_printf("%s%s%s", HEAD USER_AUTH, keys, BASTION);
+	struct config *c = load_valid(yaml, ssh);
+	const struct endpoint_config *e = config_endpoint(c, "acme");
+
+	assert_int_equal(e->via_count, jumps);
+	assert_int_equal(e->proxy.kind, command ? PROXY_COMMAND : PROXY_NONE);
+	if (command) {
+		assert_int_equal(e->proxy.command.count, 3);
+		assert_string_equal(e->proxy.command.items[0], "/bin/sh");
+		assert_string_equal(e->proxy.command.items[1], "-c");
+		assert_string_equal(e->proxy.command.items[2], command);
+	}
+	config_unref(c);
+}
+
+static void test_ssh_defaults__take_one_way(void **state)
+{
+	(void)state;
+	check_way("", "HostName real\nPort 7\nProxyCommand nc -X connect %h %p # 100%%\n",
+	          "exec nc -X connect real 7 # 100%%", 0);
+	check_way("", "ProxyCommand a\nProxyJump bastion\n", "exec a", 0);
+	check_way("", "ProxyJump bastion\nProxyCommand a\n", NULL, 1);
+	check_way("", "ProxyCommand none\n", NULL, 0);
+	check_way("    via: [bastion]\n", "ProxyCommand a\n", NULL, 1);
+}
+
 #define ONLY_USER HEAD "    user: u\n"
 
 static void test_ssh_defaults__say_how_to_log_in(void **state)
@@ -531,6 +564,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_folder, remove_folder)
 	        TEST(test_ssh_defaults__fill_the_keys_that_are_missing),
 	        TEST(test_ssh_defaults__say_how_the_server_is_reached),
+	        TEST(test_ssh_defaults__take_one_way),
 	        TEST(test_ssh_defaults__say_how_to_log_in),
 	        TEST(test_ssh_defaults__tell_what_a_login_lacks),
 	        TEST(test_ssh_defaults__yaml_wins),
