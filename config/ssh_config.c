@@ -159,7 +159,7 @@ static bool is_ignored(const struct parser *p, const char *word)
 
 static void tell_unknown(struct parser *p, const struct cursor *c, const char *word)
 {
-	const char *names[SSH_KEYWORD_COUNT], *near;
+	const char *names[SSH_KEYWORD_COUNT], *near = NULL;
 	char lower[64];
 	struct escaped tmp;
 	size_t i;
@@ -171,7 +171,8 @@ static void tell_unknown(struct parser *p, const struct cursor *c, const char *w
 	for (i = 0; word[i] && i < sizeof(lower) - 1; i++)
 		lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
 	lower[i] = '\0';
-	near = text_nearest(lower, names, SSH_KEYWORD_COUNT);
+	if (strlen(word) < sizeof(lower) && p->problems->count < PROBLEMS_MAX) /* else not shown */
+		near = text_nearest(lower, names, SSH_KEYWORD_COUNT);
 	problem_add(p->problems, PROBLEM_WARNING, &c->at, "%s is not known%s%s%s, ignoring",
 	            escape_name(word, &tmp), near ? ", did you mean \"" : "", near ? near : "",
 	            near ? "\"?" : "");
