@@ -99,6 +99,35 @@ static void test_proxy__looks_names_up_itself(void **state)
 	rig_run(names_go_to_the_proxy);
 }
 
+/* A proxy before the first jump host: the server's own way begins behind both. */
+static void proxy_and_jump_host(struct worker *w)
+{
+	const struct endpoint_config *list[1];
+	struct partner server, hop;
+	struct err e;
+
+	(void)w;
+	partner_init(&server, "plain");
+	partner_key(&server, "reach", NULL);
+	behind(&hop, "http_open");
+	hop.endpoint.port = peers_port("bastion");
+	hop.known_hosts_list[0] = NULL;
+	partner_trust_any(&hop);
+	list[0] = &hop.endpoint;
+	server.endpoint.via = list;
+	server.endpoint.via_count = 1;
+	greets(&server);
+	hop.endpoint.proxy.port = 1;
+	check_code(&server, &e, "PROXY-DOWN");
+	check(says(&e, "jump host partner: proxy: "));
+}
+
+static void test_proxy__stands_before_a_jump_host(void **state)
+{
+	(void)state;
+	rig_run(proxy_and_jump_host);
+}
+
 /* ---- those that do not --------------------------------------------------------------------- */
 
 struct refusal {
@@ -271,6 +300,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_proxy__carries_a_session),
 	        cmocka_unit_test(test_proxy__looks_names_up_itself),
+	        cmocka_unit_test(test_proxy__stands_before_a_jump_host),
 	        cmocka_unit_test(test_proxy__refusals_blame_the_proxy),
 	        cmocka_unit_test(test_proxy__a_wrong_login_is_told),
 	        cmocka_unit_test(test_proxy__a_command_carries_a_session),
