@@ -189,7 +189,7 @@ static size_t begin_line(const struct trace *t, unsigned bit, char line[LINE_BYT
 	enum { WORD_WIDTH = 10, FRACTION = 6 };
 	uint64_t us = (uint64_t)(clock_mono_us() - t->began_us), seconds = us / 1000000;
 	const char *word = bit_word(bit);
-	size_t n = strlen(word), at = 1;
+	size_t at = 1;
 	char digits[20];
 	size_t k = sizeof(digits);
 
@@ -205,8 +205,8 @@ static size_t begin_line(const struct trace *t, unsigned bit, char line[LINE_BYT
 		line[at + i] = (char)('0' + us % 10);
 	at += 1 + FRACTION;
 	line[at++] = ' ';
-	memset(line + at, ' ', WORD_WIDTH + 1);
-	memcpy(line + at, word, n);
+	for (size_t i = 0; i <= WORD_WIDTH; i++)
+		line[at + i] = *word ? *word++ : ' ';
 	return at + WORD_WIDTH + 1;
 }
 
