@@ -275,12 +275,10 @@ static void read_values(struct parser *p, struct cursor *c, enum ssh_keyword k, 
 	enum ssh_use use = keywords[k].use;
 	bool fine = true;
 
-	if (use == SSH_RAW) {
-		c->args[0] = *rest ? arena_dup(p->arena, rest) : NULL;
-		c->count = *rest != '\0';
-	} else {
+	if (use != SSH_RAW)
 		fine = read_words(p, c, rest);
-	}
+	else if (*rest)
+		c->args[c->count++] = arena_dup_bytes(p->arena, rest, strlen(rest));
 	if (fine && !c->count)
 		fine = tell_at(p, c, c->text, "wants a value behind the keyword");
 	if (fine && c->count > 1 && (use == SSH_FIRST || use == SSH_ALL))

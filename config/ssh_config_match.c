@@ -107,7 +107,7 @@ static const char *host_so_far(const struct evaluation *e)
 			*end++ = *in;
 			continue;
 		}
-		memcpy(end, part, strlen(part));
+		memcpy(end, part, strlen(part) + 1);
 		end += strlen(part);
 		in++;
 	}

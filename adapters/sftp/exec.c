@@ -175,7 +175,8 @@ static int await_words(struct run *x, struct err *e)
 	        may_ask ? deadline_sooner(x->deadline, deadline_in(c->quiet_ms)) : x->deadline;
 	int r = transport_await(x->ssh->transport, "the end of a command", d, e);
 
-	if (r == 0 || strcmp(e->code, "TIMEOUT") != 0 || deadline_left_ms(x->deadline) == 0)
+	if (r == 0 || !may_ask || strcmp(e->code, "TIMEOUT") != 0 ||
+	    deadline_left_ms(x->deadline) == 0)
 		return r;
 	TRACE(x->ssh->trace, TRACE_CONNECTION, "the command is silent: is the server there?");
 	return c->quiet(c->arg, e);
