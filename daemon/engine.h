@@ -64,9 +64,10 @@ struct route *engine_route(const struct engine *g, const char *name);
 struct route *engine_take_route(struct engine *g, const char *name);
 void engine_give_route(struct engine *g, struct route *r);
 
-/* operator.c: the table the control room calls; operator_endpoint.c fills in what is about endpoints.
- */
+/* operator.c: the table the control room calls; operator_jobs.c fills in the hand on jobs,
+ * operator_endpoint.c what is about endpoints. */
 struct control_engine engine_operator(struct engine *g);
+void engine_operator_jobs(struct control_engine *table);
 void engine_operator_endpoints(struct control_engine *table);
 /* operator.c: the endpoint is mended; the routes that use it begin anew, but for paused ones. */
 void engine_wake_users(struct engine *g, const char *endpoint);

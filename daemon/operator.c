@@ -419,6 +419,7 @@ struct control_engine engine_operator(struct engine *g)
 	        .reload = reload,
 	};
 
+	engine_operator_jobs(&table);
 	engine_operator_endpoints(&table);
 	return table;
 }

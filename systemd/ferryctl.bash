@@ -15,7 +15,7 @@ _ferryctl_endpoints()
 _ferryctl()
 {
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} verb="" words="" i
-	local verbs="status routes jobs show ps poll pause resume retry reload trace trust explain test"
+	local verbs="status routes jobs show ps poll pause resume retry hold cancel reload trace trust explain test"
 	local states="claimed stored delivered done held skipped quarantined canceled"
 	local IFS=$' \t\n'
 
@@ -51,7 +51,7 @@ _ferryctl()
 	jobs:-*) words="--route --state --limit --before --json --socket --help" ;;
 	test:-*) words="--path --write --json --socket --help" ;;
 	trace:-*) words="--for --file --json --socket --help" ;;
-	retry:-*) words="--all --route --json --socket --help" ;;
+	retry:-* | hold:-*) words="--all --route --json --socket --help" ;;
 	:-*) words="--json --socket --help --version" ;;
 	*:-*) words="--json --socket --help" ;;
 	:*) words=$verbs ;;

@@ -95,6 +95,14 @@ struct control_trust {
 	struct identity identity;
 };
 
+/* What became of the work that was under way when a job was held or canceled. */
+struct control_halt {
+	size_t interrupted; /* transfers that were ended */
+	bool is_running;    /* one of them has not ended yet: a disk that hangs */
+	bool is_put_back;   /* a file that had been taken out of its directory is back there */
+	struct err trouble; /* kind 0: none */
+};
+
 struct control_engine {
 	void *arg;
 
@@ -118,6 +126,10 @@ struct control_engine {
 
 	/* store_retry, and wake what must carry it out; forgets the breaker of its endpoints. */
 	int (*retry)(void *arg, int64_t job, struct err *e);
+	/* store_hold, store_cancel, and ends what is under way. 0: it is on record, whatever `out`
+	 * tells. */
+	int (*hold)(void *arg, int64_t job, struct control_halt *out, struct err *e);
+	int (*cancel)(void *arg, int64_t job, struct control_halt *out, struct err *e);
 
 	/* Loads the configuration again. *text: what there is to say, one line each, as
 	 * config_report.text; also set when refused (ERR_CONFIG), as malloc'ed text or NULL. */

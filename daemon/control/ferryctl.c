@@ -16,7 +16,7 @@
 #include "daemon/control/request.h"
 #include "daemon/control/shown.h"
 
-enum { SCREEN_BYTES = 256 * 1024 * 1024, TEST_SILENCE_MS = 15 * 60 * 1000 };
+enum { SCREEN_BYTES = 256 * 1024 * 1024, LONG_SILENCE_MS = 15 * 60 * 1000 };
 
 static struct style style_of_output(void)
 {
@@ -190,6 +190,16 @@ static int ask(struct client *c, json_t *request, const struct options *o, struc
 	return r;
 }
 
+/* A walk along an endpoint, whose steps have deadlines of their own; or a commit for each of many
+ * jobs. */
+static bool takes_long(const struct options *o)
+{
+	const char *verb = json_text(json_array_get(o->requests, 0), "verb");
+
+	return strcmp(verb, "test") == 0 || strcmp(verb, "retry-all") == 0 ||
+	       strcmp(verb, "hold-all") == 0;
+}
+
 /* All requests; the first failure decides. */
 static enum ctl_exit run(const struct options *o)
 {
@@ -199,8 +209,8 @@ static enum ctl_exit run(const struct options *o)
 
 	if (client_open(&c, o->socket, &e) < 0)
 		return exit_of(&e);
-	if (strcmp(o->verb, "test") == 0)
-		c.silence_ms = TEST_SILENCE_MS; /* each step has its own deadline */
+	if (takes_long(o))
+		c.silence_ms = LONG_SILENCE_MS;
 	for (size_t i = 0; i < json_array_size(o->requests); i++) {
 		int r = ask(&c, json_array_get(o->requests, i), o, &e);
 

@@ -64,6 +64,19 @@ static const struct command commands[] = {
          "try held jobs again, now",
          "  --all          all held jobs\n"
          "  --route ROUTE  with --all: of this route only\n"},
+        {"hold", SOME_JOBS, TAKES_ROUTE | TAKES_ALL, " JOB... | --all --route ROUTE",
+         "stop working on jobs; they wait until they are retried",
+         "  --all          all jobs of a route that are under way\n"
+         "  --route ROUTE  with --all: of this one\n"
+         "A transfer that is running is interrupted, also when the server hangs. Nothing is lost:\n"
+         "`ferryctl retry` lets a job go on from where it was. New files of the route are still\n"
+         "taken: `ferryctl pause` is what stops that.\n"},
+        {"cancel", SOME_JOBS, 0, " JOB...", "give jobs up for good; their sources are left alone",
+         "A transfer that is running is interrupted, also when the server hangs. The source file "
+         "is\n"
+         "left as it is, or put back under its name, and is not taken again. Destinations that "
+         "have\n"
+         "the file keep it; a temporary file is removed where the server lets it be.\n"},
         {"reload", NO_OPERAND, 0, "", "load the configuration again",
          "If it is refused the old one goes on; the report says why and the exit code is 1.\n"},
         {"trust", ENDPOINT_AND_PIN, 0, " ENDPOINT [FINGERPRINT]",
@@ -334,13 +347,16 @@ static enum options_result ask_jobs(const struct command *c, const struct typed 
 	return OPTIONS_RUN;
 }
 
-static enum options_result retry_all(const struct typed *t, struct options *o)
+static enum options_result ask_all(const struct command *c, const struct typed *t,
+                                   struct options *o)
 {
 	json_t *args = json_object();
+	char verb[32];
 
 	if (t->route)
 		(void)json_object_set_new(args, "route", text_json(t->route));
-	add_request(o, "retry-all", args);
+	(void)snprintf(verb, sizeof(verb), "%s-all", c->name);
+	add_request(o, verb, args);
 	return OPTIONS_RUN;
 }
 
@@ -391,7 +407,7 @@ static enum options_result make_requests(const struct command *c, const struct t
                                          struct options *o, struct buf *out)
 {
 	if (t->given & TAKES_ALL)
-		return retry_all(t, o);
+		return ask_all(c, t, o);
 	if (c->operand == ONE_JOB || c->operand == SOME_JOBS)
 		return ask_jobs(c, t, o, out);
 	if (c->takes & TAKES_LIMIT)
@@ -428,6 +444,8 @@ static enum options_result check_options(const struct command *c, const struct t
 			return complain(out, c->name, "this verb takes no %s", all[i].name);
 	if (c->operand == SOME_JOBS && (t->given & TAKES_ROUTE) && !(t->given & TAKES_ALL))
 		return complain(out, c->name, "--route goes with --all");
+	if (strcmp(c->name, "hold") == 0 && (t->given & TAKES_ALL) && !t->route)
+		return complain(out, c->name, "--all needs --route: which route?");
 	if (c->operand == ENDPOINT_AND_MASK && t->given && t->word_count == 1)
 		return complain(out, c->name, "which endpoint, and which mask?");
 	return OPTIONS_RUN;

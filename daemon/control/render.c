@@ -396,6 +396,27 @@ static void render_reload(const struct answered *a, const struct style *style, s
 		(void)buf_add_text(out, "The configuration has been loaded.\n");
 }
 
+static void render_halt(const struct answered *a, const struct style *style, struct buf *out)
+{
+	const json_t *trouble = json_object_get(a->result, "trouble");
+	int64_t interrupted = json_number(a->result, "interrupted");
+
+	(void)style;
+	if (!a->result)
+		return;
+	(void)buf_printf(out, "Job %" PRId64 " is %s.", json_number(a->args, "job"),
+	                 strcmp(a->verb, "hold") == 0 ? "held" : "canceled");
+	if (interrupted)
+		(void)buf_printf(out, " Running transfers interrupted: %" PRId64 ".", interrupted);
+	if (json_truth(a->result, "put_back"))
+		(void)buf_add_text(out, " Its source file was put back.");
+	if (json_truth(a->result, "running"))
+		(void)buf_add_text(out, " One has not ended yet: see ferryctl ps.");
+	(void)buf_add_text(out, "\n");
+	if (json_is_object(trouble))
+		add_error(out, "but", trouble);
+}
+
 static void render_done(const struct answered *a, const struct style *style, struct buf *out)
 {
 	static const struct {
@@ -415,6 +436,10 @@ static void render_done(const struct answered *a, const struct style *style, str
 	if (strcmp(a->verb, "retry-all") == 0)
 		(void)buf_printf(out, "Jobs tried again: %" PRId64 ".\n",
 		                 json_number(a->result, "retried"));
+	if (strcmp(a->verb, "hold-all") == 0)
+		(void)buf_printf(
+		        out, "Jobs held: %" PRId64 "; transfers interrupted: %" PRId64 ".\n",
+		        json_number(a->result, "held"), json_number(a->result, "interrupted"));
 }
 
 void render(const struct answered *a, const struct style *style, struct buf *out)
@@ -425,7 +450,7 @@ void render(const struct answered *a, const struct style *style, struct buf *out
 	} all[] = {{"status", render_status}, {"routes", render_routes}, {"ps", render_ps},
 	           {"jobs", render_jobs},     {"show", render_show},     {"reload", render_reload},
 	           {"trace", render_trace},   {"traces", render_traces}, {"test", render_test},
-	           {"trust", render_trust}};
+	           {"trust", render_trust},   {"hold", render_halt},     {"cancel", render_halt}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i].verb, a->verb) == 0) {

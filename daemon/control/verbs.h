@@ -42,9 +42,11 @@ int64_t call_number(const struct call *c, const char *name, int64_t absent);
 json_t *verbs_order(bool has_order, const struct trace_order *order);
 
 typedef int verb_fn(struct call *c, struct err *e);
-verb_fn verb_status, verb_routes, verb_ps;                /* verbs_state.c */
-verb_fn verb_jobs, verb_show, verb_retry, verb_retry_all; /* verbs_jobs.c */
-verb_fn verb_test;                                        /* verbs_test.c */
-verb_fn verb_trace, verb_traces;                          /* verbs_trace.c */
-verb_fn verb_trust;                                       /* verbs_trust.c */
-verb_fn verb_poll, verb_pause, verb_resume, verb_reload;  /* verbs_route.c */
+verb_fn verb_status, verb_routes, verb_ps; /* verbs_state.c */
+verb_fn verb_jobs, verb_show;              /* verbs_jobs.c */
+verb_fn verb_retry, verb_retry_all;        /* verbs_hand.c */
+verb_fn verb_hold, verb_hold_all, verb_cancel;
+verb_fn verb_test;                                       /* verbs_test.c */
+verb_fn verb_trace, verb_traces;                         /* verbs_trace.c */
+verb_fn verb_trust;                                      /* verbs_trust.c */
+verb_fn verb_poll, verb_pause, verb_resume, verb_reload; /* verbs_route.c */

@@ -1,4 +1,4 @@
-/* The verbs about jobs: jobs, show, retry, retry-all. */
+/* The verbs that look at jobs: jobs, show. */
 #include "daemon/control/verbs.h"
 
 #include "adapters/adapter.h"
@@ -157,49 +157,5 @@ int verb_show(struct call *c, struct err *e)
 	free(s->deliveries);
 	free(s->events);
 	free(s);
-	return r;
-}
-
-/* ---- retry --------------------------------------------------------------------------------- */
-
-int verb_retry(struct call *c, struct err *e)
-{
-	int64_t job = call_number(c, "job", 0);
-
-	if (c->engine->retry(c->engine->arg, job, e) < 0)
-		return e->kind;
-	c->result = json_pack("{sI}", "retried", (json_int_t)1);
-	return 0;
-}
-
-/* A job that left its state since it was listed needs no retry. */
-static int retry_page(struct call *c, const struct store_job_info *page, size_t count,
-                      int64_t *retried, struct err *e)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (c->engine->retry(c->engine->arg, page[i].job.id, e) == 0)
-			(*retried)++;
-		else if (e->kind != ERR_OBJECT)
-			return e->kind;
-	}
-	return 0;
-}
-
-int verb_retry_all(struct call *c, struct err *e)
-{
-	struct store_job_info *page = mem_new_array(VERBS_JOB_PAGE, sizeof(*page));
-	struct store_filter f = {
-	        .route = call_text(c, "route"), .state = JOB_HELD, .limit = VERBS_JOB_PAGE};
-	int64_t retried = 0;
-	size_t count = 0;
-	int r;
-
-	do {
-		r = next_page(c, &f, page, &count, e);
-		if (r == 0)
-			r = retry_page(c, page, count, &retried, e);
-	} while (r == 0 && count == f.limit);
-	free(page);
-	c->result = json_pack("{sI}", "retried", (json_int_t)retried);
 	return r;
 }

@@ -1,6 +1,6 @@
 /*
  * Call: the command after a delivery. The delivery is on record; what happens here can only be
- * tried again or noted.
+ * tried again or noted. (What a canceled delivery left is in the same queue: sweep.c.)
  */
 #include <limits.h>
 #include <stdlib.h>
@@ -35,6 +35,10 @@ static int run_command(struct lane *lane, const struct route_dest *to, const str
 	int r = values_of(to, t, dir, path, e);
 	struct lease lease;
 
+	if (!to->after.argv.count) {
+		(void)buf_add_text(note, "not run: the route has no such command any more");
+		return 0;
+	}
 	if (r == 0)
 		r = route_lease(lane, &lease, e);
 	if (r < 0)
@@ -51,6 +55,10 @@ void call_run(struct lane *lane, struct store_task *task)
 	struct buf note;
 	struct err e;
 
+	if (task->delivery.state == DELIVERY_CANCELED) {
+		sweep_run(lane, task);
+		return;
+	}
 	buf_init(&note, STORE_NOTE_BYTES - STORE_DEST_BYTES);
 	if (run_command(lane, to, task, &note, &e) < 0) {
 		route_task_failed(lane, task, &e, store_call_failed, task->delivery.id);

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "adapters/names.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
@@ -58,17 +57,6 @@ static bool is_code(const struct err *e, const char *code)
 static int name_final(struct delivery *d, const char *name, struct err *e)
 {
 	return route_join(d->final, sizeof(d->final), d->folder, name, e);
-}
-
-/* Made of what never changes, so that it is found again whatever the final name became. */
-static int name_temporary(struct delivery *d, struct err *e)
-{
-	const struct store_task *t = d->task;
-	char temp[256];
-
-	name_temp(route_basename(t->job.path), (long long)t->job.id,
-	          (int)(t->delivery.id & INT_MAX), temp);
-	return route_join(d->temp, sizeof(d->temp), d->folder, temp, e);
 }
 
 static bool same_filesystem(const char *file, const char *folder)
@@ -134,7 +122,7 @@ static int locate(struct delivery *d, struct err *e)
 	if (r == 0)
 		r = name_final(d, d->task->delivery.final_name, e);
 	if (r == 0)
-		r = name_temporary(d, e);
+		r = route_temp_path(d->task, d->folder, d->temp, sizeof(d->temp), e);
 	if (r == 0)
 		r = locate_content(d, e);
 	if (r < 0)

@@ -13,7 +13,7 @@ enum {
 	LOOK_BELOW = 64, /* so few left in memory: read on before nothing is left */
 };
 
-static const struct {
+static const struct words {
 	const char *step, *failed, *given_up;
 } queue_words[] = {
         [QUEUE_FETCH] = {"fetch", "file could not be transferred", "held"},
@@ -22,9 +22,24 @@ static const struct {
         [QUEUE_SETTLE] = {"settle", "file could not be transferred", "held"},
 };
 
+enum stage { WAITING, ACTIVE, ENDED };
+
+static const struct words sweep_words = {"sweep", "what a canceled delivery left is still there",
+                                         "given up, it stays"};
+
+static const struct words *words_of(const struct lane *lane, const struct store_task *task)
+{
+	bool sweeps = lane->plan.queue == QUEUE_CALL && task->delivery.state == DELIVERY_CANCELED;
+
+	return sweeps ? &sweep_words : &queue_words[lane->plan.queue];
+}
+
 struct lane_task {
 	struct link link, in_bucket;
 	struct lane *lane;
+	enum stage stage;
+	struct fiber *fiber; /* while it runs */
+	bool is_halted;
 	struct store_task task;
 };
 
@@ -38,6 +53,7 @@ void lane_init(struct lane *lane, const struct lane_plan *plan, struct shard *sh
 	for (size_t i = 0; i < LANE_BUCKETS; i++)
 		list_init(&lane->known[i]);
 	signal_init(&lane->changed);
+	signal_init(&lane->ended);
 	group_init(&lane->fibers, shard->worker);
 }
 
@@ -63,13 +79,20 @@ static void run_task(void *arg)
 	struct lane_task *t = arg;
 	struct lane *lane = t->lane;
 
-	lane->plan.run(lane, &t->task);
+	t->fiber = fiber_self();
+	if (!t->is_halted)
+		lane->plan.run(lane, &t->task);
+	if (t->is_halted)
+		lane->more = true; /* the operator may have had it tried again meanwhile */
+	t->stage = ENDED;
+	t->fiber = NULL;
 	list_remove(&t->link);
 	lane->active_count--;
 	if (lane->is_asking)
 		list_append(&lane->finished, &t->link);
 	else
 		forget(t);
+	signal_raise(&lane->ended);
 	start_waiting(lane);
 	if (is_short_of_tasks(lane))
 		lane_kick(lane);
@@ -91,9 +114,10 @@ static void start_waiting(struct lane *lane)
 
 		lane->waiting_count--;
 		lane->active_count++;
+		t->stage = ACTIVE;
 		list_append(&lane->active, &t->link);
 		(void)snprintf(name, sizeof(name), "job %lld %s %s", (long long)t->task.job.id,
-		               queue_words[lane->plan.queue].step, lane->plan.route);
+		               words_of(lane, &t->task)->step, lane->plan.route);
 		group_start(&lane->fibers, name, run_task, t);
 	}
 }
@@ -124,6 +148,9 @@ static void add(struct lane *lane, const struct store_task *task)
 	struct lane_task *t = mem_grow(NULL, sizeof(*t)); /* every byte is set below */
 
 	t->lane = lane;
+	t->stage = WAITING;
+	t->fiber = NULL;
+	t->is_halted = false;
 	t->task = *task;
 	list_append(bucket_of(lane, task), &t->in_bucket);
 	list_append(&lane->waiting, &t->link);
@@ -203,6 +230,7 @@ static int look(struct lane *lane, struct err *e)
 	drop(&lane->finished);
 	free(found);
 	start_waiting(lane);
+	signal_raise(&lane->ended);
 	return r;
 }
 
@@ -319,6 +347,57 @@ void lane_stop(struct lane *lane, struct deadline d)
 	group_wait(&lane->fibers, "cancelled transfers");
 }
 
+/* ---- one job ------------------------------------------------------------------------------- */
+
+static struct lane_task *find_job(struct lane *lane, int64_t job, enum stage stage)
+{
+	list_for_each(l, &lane->known[(uint64_t)job % LANE_BUCKETS])
+	{
+		struct lane_task *t = list_item(l, struct lane_task, in_bucket);
+
+		if (t->task.job.id == job && t->stage == stage)
+			return t;
+	}
+	return NULL;
+}
+
+static size_t interrupt(struct lane *lane, int64_t job)
+{
+	struct lane_task *t;
+	size_t n = 0;
+
+	while ((t = find_job(lane, job, WAITING))) {
+		list_remove(&t->link);
+		lane->waiting_count--;
+		forget(t);
+	}
+	list_for_each(l, &lane->active)
+	{
+		t = list_item(l, struct lane_task, link);
+		if (t->task.job.id != job || t->is_halted)
+			continue;
+		t->is_halted = true;
+		if (t->fiber)
+			fiber_cancel(t->fiber);
+		n++;
+	}
+	return n;
+}
+
+/* An answer of the store that is on its way may bring the job once more. */
+int lane_halt(struct lane *lane, int64_t job, struct deadline d, size_t *interrupted, struct err *e)
+{
+	int r = 0;
+
+	do {
+		*interrupted += interrupt(lane, job);
+		if (!lane->is_asking && !find_job(lane, job, ACTIVE))
+			return 0;
+		r = signal_wait(&lane->ended, "the end of interrupted work", d, e);
+	} while (r == 0);
+	return r;
+}
+
 /* ---- the log ------------------------------------------------------------------------------- */
 
 void lane_log_failure(struct lane *lane, const struct store_task *task, const struct err *why,
@@ -335,12 +414,11 @@ void lane_log_failure(struct lane *lane, const struct store_task *task, const st
 	}
 	lane->last_code = why->code;
 	lane->repeated = 0;
-	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN,
-	          queue_words[lane->plan.queue].failed,
+	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, words_of(lane, task)->failed,
 	          "route=%s job=%lld file=\"%s\" dest=%s code=%s outcome=\"%s\" error=\"%s\"",
 	          lane->plan.route, (long long)task->job.id, escape_name(task->job.path, &name),
 	          lane->plan.dest ? lane->plan.dest : "-", why->code,
-	          verdict == RETRY_HOLD ? queue_words[lane->plan.queue].given_up : "tried again",
+	          verdict == RETRY_HOLD ? words_of(lane, task)->given_up : "tried again",
 	          why->message);
 }
 

@@ -51,6 +51,7 @@ struct lane {
 	bool is_looking, is_asking, is_stopping;
 	bool adopts_nothing; /* DELIVER: moving the spool file there was found impossible */
 	struct signal changed;
+	struct signal ended; /* a task, or a question to the store */
 	struct group fibers;
 	const char *last_code; /* of the last failure, to log a series once */
 	size_t repeated;
@@ -67,6 +68,12 @@ void lane_pause(struct lane *lane);
 void lane_resume(struct lane *lane); /* ends a hold or a pause */
 /* No new task; those under way may end until the deadline, then they are cancelled. */
 void lane_stop(struct lane *lane, struct deadline d);
+
+/* The operator held or canceled the job, and the store knows: what waits is dropped, what runs is
+ * cancelled. Returns when nothing of it runs any more, or with signal_wait's error. *interrupted:
+ * increased by the running ones. */
+int lane_halt(struct lane *lane, int64_t job, struct deadline d, size_t *interrupted,
+              struct err *e);
 
 /* One log line per failure, a series with the same code only once until something succeeds; but a
  * file that is held is always told: somebody must decide. */

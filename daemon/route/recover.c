@@ -151,44 +151,65 @@ static int note_claim(const struct entry *entry, void *arg, struct err *e)
 	return 0;
 }
 
-/*
- * 1: its job has let go of it, `path` tells where it was; 0: it stays. Routes of one directory
- * share its claim folder: what another route's job has is left to that one.
+/* What the store knows about the job of a file in the claim folder. */
+struct owner {
+	bool has_let_go;
+	bool is_canceled;     /* the operator wants it left alone: known, under its own name only */
+	char path[PATH_ROOM]; /* where it was */
+};
+
+static bool is_canceled(const struct store_job_info *i)
+{
+	return i->job.state == JOB_CANCELED ||
+	       (i->job.state == JOB_DONE && strcmp(i->code, "OPERATOR-CANCELED") == 0);
+}
+
+/* Routes of one directory share its claim folder: what another route's job has is left to that one.
  */
-static int is_let_go(struct route *r, int64_t job, const char *name, char path[PATH_ROOM],
-                     struct err *e)
+static void judge_owner(const struct route *r, const struct store_job_info *i, struct owner *out)
+{
+	bool is_ours = strcmp(i->job.route, r->settings->name) == 0;
+
+	out->is_canceled = is_ours && is_canceled(i);
+	out->has_let_go = out->is_canceled || (is_ours && i->job.state == JOB_SKIPPED);
+	(void)snprintf(out->path, sizeof(out->path), "%s", i->job.path);
+}
+
+/* `name`: what is left of its name in the claim folder. */
+static int find_owner(struct route *r, int64_t job, const char *name, struct owner *out,
+                      struct err *e)
 {
 	struct store_job_info *info = mem_new_of(struct store_job_info);
 	struct store_delivery *deliveries = NULL;
 	struct store_event *events = NULL;
 	size_t n, m;
 	int ret = store_show(r->home->store, job, info, &deliveries, &n, &events, &m, e);
-	bool is_known =
-	        ret == 0 && strncmp(route_basename(info->job.path), name, strlen(name)) == 0;
+	bool is_unknown = ret < 0 && strcmp(e->code, "STORE-NO-JOB") == 0;
 
-	if (ret == 0 || strcmp(e->code, "STORE-NO-JOB") == 0)
-		ret = !is_known ||
-		      (strcmp(info->job.route, r->settings->name) == 0 &&
-		       (info->job.state == JOB_SKIPPED || info->job.state == JOB_CANCELED));
-	(void)snprintf(path, PATH_ROOM, "%s", is_known ? info->job.path : name);
+	*out = (struct owner){.has_let_go = true};
+	(void)snprintf(out->path, sizeof(out->path), "%s", name);
+	if (ret == 0 && strncmp(route_basename(info->job.path), name, strlen(name)) == 0)
+		judge_owner(r, info, out);
 	free(deliveries);
 	free(events);
 	free(info);
-	return ret;
+	return is_unknown ? 0 : ret;
 }
 
-static int put_back(struct lease *lease, const char *claimed, const char *path, struct err *e)
+static int put_back(struct lease *lease, const char *claimed, const struct owner *owner,
+                    struct err *e)
 {
+	unsigned most = owner->is_canceled ? 1 : NUMBERS_TRIED;
 	char from[PATH_MAX], to[PATH_MAX], folder[PATH_MAX], name[NAMING_BYTES];
 	int r = route_join(from, sizeof(from), NAME_CLAIM_DIR, claimed, e);
 
-	route_dirname(path, folder, sizeof(folder));
+	route_dirname(owner->path, folder, sizeof(folder));
 	if (r == 0 && *folder)
 		r = lease->adapter->mkdir(lease->connection, folder, e);
 	if (r < 0)
 		return r;
-	for (unsigned n = 0; n < NUMBERS_TRIED; n++) {
-		naming_numbered(route_basename(path), n, name);
+	for (unsigned n = 0; n < most; n++) {
+		naming_numbered(route_basename(owner->path), n, name);
 		r = route_join(to, sizeof(to), folder, name, e);
 		if (r == 0)
 			r = lease->adapter->rename(lease->connection, from, to,
@@ -199,9 +220,21 @@ static int put_back(struct lease *lease, const char *claimed, const char *path, 
 	return r;
 }
 
+/* Nobody else's: it stays, and the others are looked at. */
+static int leave_it(const struct route *r, const struct owner *owner, const struct err *e)
+{
+	struct escaped shown;
+
+	if (!owner->is_canceled || strcmp(e->code, "OBJ-EXISTS") != 0)
+		return e->kind;
+	log_warn("file of a canceled job stays in " NAME_CLAIM_DIR ": a newer one has its name",
+	         "route=%s file=\"%s\"", r->settings->name, escape_name(owner->path, &shown));
+	return 0;
+}
+
 static int recover_claim(struct route *r, struct lease *lease, const char *claimed, struct err *e)
 {
-	char path[PATH_ROOM];
+	struct owner owner;
 	struct escaped shown;
 	char *name;
 	int64_t job = strtoll(claimed, &name, 10);
@@ -209,13 +242,54 @@ static int recover_claim(struct route *r, struct lease *lease, const char *claim
 
 	if (job <= 0 || *name != '.' || !name[1])
 		return 0; /* not one of ours */
-	ret = is_let_go(r, job, name + 1, path, e);
-	if (ret <= 0)
+	ret = find_owner(r, job, name + 1, &owner, e);
+	if (ret < 0 || !owner.has_let_go)
 		return ret;
-	ret = put_back(lease, claimed, path, e);
-	if (ret == 0)
-		log_warn("claimed file without a job put back", "route=%s file=\"%s\"",
-		         r->settings->name, escape_name(path, &shown));
+	ret = put_back(lease, claimed, &owner, e);
+	if (ret < 0)
+		return leave_it(r, &owner, e);
+	log_warn(owner.is_canceled ? "claimed file of a canceled job put back"
+	                           : "claimed file without a job put back",
+	         "route=%s file=\"%s\"", r->settings->name, escape_name(owner.path, &shown));
+	return 0;
+}
+
+static int put_back_if_there(struct lease *lease, const char *claimed, const struct owner *owner,
+                             struct err *e)
+{
+	char path[PATH_MAX];
+	struct entry found;
+	int r = route_join(path, sizeof(path), NAME_CLAIM_DIR, claimed, e);
+
+	if (r == 0)
+		r = lease->adapter->stat(lease->connection, path, &found, e);
+	if (r < 0)
+		return strcmp(e->code, "OBJ-MISSING") == 0 ? 0 : r;
+	r = put_back(lease, claimed, owner, e);
+	if (r < 0 && strcmp(e->code, "OBJ-EXISTS") == 0)
+		return err_wrap(e, "a newer file has its name, this one stays as %s", path);
+	return r < 0 ? r : 1;
+}
+
+int recover_claim_of(struct route *r, int64_t job, struct err *e)
+{
+	struct store_job *j = mem_new_of(struct store_job);
+	char claimed[PATH_MAX];
+	struct owner owner;
+	struct lease lease;
+	int ret = route_is_local(r) ? find_owner(r, job, "", &owner, e) : 0;
+
+	if (ret == 0 && route_is_local(r) && owner.has_let_go) {
+		j->id = job;
+		(void)snprintf(j->path, sizeof(j->path), "%s", owner.path);
+		route_claim_path(j, claimed, sizeof(claimed));
+		ret = endpoint_lease(r->source, &lease, deadline_in(10000), e);
+		if (ret == 0) {
+			ret = put_back_if_there(&lease, route_basename(claimed), &owner, e);
+			lease_release(&lease, ret < 0 ? ret : 0, e);
+		}
+	}
+	free(j);
 	return ret;
 }
 

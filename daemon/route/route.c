@@ -1,5 +1,6 @@
 #include "daemon/route/route.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,12 +150,10 @@ static int kick_deliver(void *arg, struct err *e)
 {
 	struct dest_call *c = arg;
 	struct route *r = c->route;
-	struct lane *lane = &r->deliver[c->index];
 
 	(void)e;
-	kick(r, lane);
-	if (r->settings->to[c->index].after.argv.count)
-		kick(r, &r->call[c->index]);
+	kick(r, &r->deliver[c->index]);
+	kick(r, &r->call[c->index]);
 	return 0;
 }
 
@@ -349,6 +348,16 @@ void route_content_path(const struct route *r, const struct shard *s, const stru
 	}
 	n = snprintf(out->path, sizeof(out->path), "%s/", r->settings->from.endpoint->root);
 	route_claim_path(job, out->path + n, sizeof(out->path) - (size_t)n);
+}
+
+int route_temp_path(const struct store_task *task, const char *folder, char *out, size_t room,
+                    struct err *e)
+{
+	char temp[256];
+
+	name_temp(route_basename(task->job.path), (long long)task->job.id,
+	          (int)(task->delivery.id & INT_MAX), temp);
+	return route_join(out, room, folder, temp, e);
 }
 
 int route_join(char *out, size_t room, const char *dir, const char *name, struct err *e)

@@ -92,6 +92,10 @@ struct content_path {
 };
 void route_content_path(const struct route *r, const struct shard *s, const struct store_job *job,
                         struct content_path *out);
+/* The delivery's temporary name in `folder`, made of what never changes, so that it is found again
+ * whatever the final name became. */
+int route_temp_path(const struct store_task *task, const char *folder, char *out, size_t room,
+                    struct err *e);
 /* dir "/" name, either may be ""; ERR_POLICY "PATH-TOO-LONG". */
 int route_join(char *out, size_t room, const char *dir, const char *name, struct err *e);
 /* "sub/dir" of "sub/dir/name", "" if none, into out. */
@@ -113,5 +117,5 @@ int route_wait_lease(struct endpoint *p, struct lease *out, struct err *e);
 /* Lease of the lane's endpoint; a failure holds the lane until the next attempt is due. */
 int route_lease(struct lane *lane, struct lease *out, struct err *e);
 
-lane_fn fetch_run, deliver_run, call_run, settle_run;
+lane_fn fetch_run, deliver_run, call_run, sweep_run, settle_run;
 void poll_run(void *route);

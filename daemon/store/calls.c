@@ -1,6 +1,7 @@
 /*
- * Commands that are to be run after a delivery: a row each, until one has ended well or is given
- * up. Whoever comes late finds no row and is told so.
+ * What is still to be done at a destination when a delivery has ended: a command after it, or the
+ * removal of what a canceled one left there. A row each, until it has ended well or is given up.
+ * Whoever comes late finds no row and is told so.
  */
 #include "daemon/base/mem.h"
 #include "daemon/store/rows.h"
@@ -11,6 +12,7 @@ struct called {
 	const struct store_failure *f; /* or of a bad one */
 	int64_t job;
 	char dest[STORE_DEST_BYTES];
+	bool is_sweep;
 };
 
 static int load(struct store *s, struct called *a, struct err *e)
@@ -22,11 +24,12 @@ static int load(struct store *s, struct called *a, struct err *e)
 	r = sql_row(s, q, e);
 	if (r == 0)
 		return err_set(e, ERR_BUG, "STORE-STEP", 0,
-		               "no command is to be run for delivery %lld", (long long)a->delivery);
+		               "nothing is to be done after delivery %lld", (long long)a->delivery);
 	if (r < 0)
 		return r;
 	a->job = sqlite3_column_int64(q, 0);
 	sql_copy(q, 1, a->dest, sizeof(a->dest));
+	a->is_sweep = sqlite3_column_int(q, 2);
 	sql_end(q);
 	return 0;
 }
@@ -73,14 +76,36 @@ int store_called(struct store *s, int64_t delivery, const char *text, struct err
 	return store_ask(s, REQUEST_WRITE, run_called, &a, e);
 }
 
+static int run_swept(struct store *s, void *arg, struct err *e)
+{
+	struct called *a = arg;
+	int r = load(s, a, e);
+
+	if (r == 0)
+		r = end_call(s, a->delivery, e);
+	if (r < 0 || !a->note)
+		return r;
+	return note(s, a, (struct event_note){"note", "", a->note}, e);
+}
+
+int store_swept(struct store *s, int64_t delivery, const char *text, struct err *e)
+{
+	struct called a = {.delivery = delivery, .note = text};
+
+	return store_ask(s, REQUEST_WRITE, run_swept, &a, e);
+}
+
 /* "retry" is the step of which only the last hundred are kept. */
 static int run_call_failed(struct store *s, void *arg, struct err *e)
 {
 	struct called *a = arg;
 	bool again = a->f->next_at_ms > 0;
 	const struct err *why = a->f->why;
-	struct event_note n = {again ? "retry" : "command failed", why->code, why->message};
+	struct event_note n = {"retry", why->code, why->message};
 	int r = load(s, a, e);
+
+	if (!again)
+		n.step = a->is_sweep ? "left behind" : "command failed";
 
 	if (r == 0)
 		r = again ? wait_call(s, a, e) : end_call(s, a->delivery, e);

@@ -125,6 +125,15 @@ static bool is_delivered_everywhere(const struct job_row *job)
 	       (job->state == JOB_HELD && job->resume == (int)JOB_DELIVERED);
 }
 
+/* Each of them may have left a temporary file at its destination. */
+static int add_sweeps(struct store *s, int64_t job, struct err *e)
+{
+	sqlite3_stmt *q = sql_begin(s, SQL_CALL_ADD_SWEEPS);
+
+	sql_int(q, 1, job);
+	return sql_run(s, q, e);
+}
+
 static int run_cancel(struct store *s, void *arg, struct err *e)
 {
 	const struct operation *a = arg;
@@ -141,6 +150,8 @@ static int run_cancel(struct store *s, void *arg, struct err *e)
 	if (!job_step_is_legal(job.state, end.state))
 		return does_not_fit(&job, "canceled", e);
 	r = job_end(s, &job, &end, e);
+	if (r == 0)
+		r = add_sweeps(s, a->job, e);
 	if (r == 0)
 		r = change_deliveries(s, SQL_CANCEL_DELIVERIES, a->job, note, e);
 	return r < 0 ? r : event_add(s, a->job, note, e);

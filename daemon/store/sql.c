@@ -114,7 +114,12 @@ const char *const sql_texts[SQL_COUNT] = {
         /* ---- commands after a delivery ---- */
         [SQL_CALL_ADD] = "INSERT INTO call (delivery, route, dest) SELECT id, route, dest "
                          "FROM delivery WHERE id = ?1 ON CONFLICT DO NOTHING",
-        [SQL_CALL_JOB] = "SELECT delivery.job, delivery.dest FROM call CROSS JOIN delivery "
+        [SQL_CALL_ADD_SWEEPS] = "INSERT INTO call (delivery, route, dest) SELECT id, route, dest "
+                                "FROM delivery WHERE job = ?1 AND append_at IS NULL "
+                                "AND state IN ('sending', 'renaming', 'held') "
+                                "ON CONFLICT DO NOTHING",
+        [SQL_CALL_JOB] = "SELECT delivery.job, delivery.dest, "
+                         "delivery.state = 'canceled' FROM call CROSS JOIN delivery "
                          "ON delivery.id = call.delivery WHERE call.delivery = ?1",
         [SQL_CALL_WAIT] = "UPDATE call SET attempts = attempts + 1, next_at = ?2 "
                           "WHERE delivery = ?1",

@@ -146,6 +146,10 @@ int store_delivered(struct store *s, int64_t delivery, const struct store_delive
 /* The command after a delivery ended well; `note` is what came of it. It takes no part in the states
  * of job and delivery: these are facts. */
 int store_called(struct store *s, int64_t delivery, const char *note, struct err *e);
+/* What a canceled delivery may have left at its destination (QUEUE_CALL, the delivery's state is
+ * DELIVERY_CANCELED) is gone, or cannot be removed: `note` tells, NULL where there is nothing to
+ * tell. Failures as those of a command. */
+int store_swept(struct store *s, int64_t delivery, const char *note, struct err *e);
 /* To be run again at next_at, or given up: then it is only a note in the job's record. */
 int store_call_failed(struct store *s, int64_t delivery, const struct store_failure *f,
                       struct err *e);
@@ -200,6 +204,8 @@ struct store_task {
 	struct store_delivery delivery; /* id 0 for fetch and settle */
 };
 
+/* QUEUE_CALL: what is to be done at the destination when a delivery has ended: a command where it
+ * is delivered, the removal of a temporary file where it was canceled. */
 enum store_queue { QUEUE_FETCH, QUEUE_DELIVER, QUEUE_CALL, QUEUE_SETTLE };
 
 /* Open tasks of a queue with next_at <= now, oldest first, at most `room`; dest only for DELIVER.
@@ -250,7 +256,8 @@ int store_retry(struct store *s, int64_t job, struct err *e);
 /* claimed, stored, delivered -> held, with its open deliveries; retry lets it go on from there. */
 int store_hold(struct store *s, int64_t job, struct err *e);
 /* Open deliveries and the job -> canceled; one that was delivered everywhere -> done. Either way
- * the source is left alone and this version is not taken again. */
+ * the source is left alone and this version is not taken again. What the deliveries may have left
+ * at their destinations is to be removed: QUEUE_CALL has it. */
 int store_cancel(struct store *s, int64_t job, struct err *e);
 /* Everything of a route that waits for its next attempt becomes due now. */
 int store_wake(struct store *s, const char *route, struct err *e);

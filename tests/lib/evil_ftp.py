@@ -47,6 +47,8 @@ MODES = {
     "cut_426": "60,000 of 100,000 bytes, then 426",
     "long_data": "more than was listed",
     "stall_data": "60,000 bytes, then nothing",
+    "stall_retr": "60,000 bytes of a file, then nothing; listings are whole",
+    "retr_never_226": "all of a file, but no confirmation; listings have theirs",
     "stall_stor": "takes a data connection and reads nothing from it",
     "rest": "begins where REST says",
     "rest_refused": "says it knows REST, and refuses it",
@@ -381,6 +383,8 @@ class Session:
                     "tls_reuse_425": "425 Unable to build data connection: Operation not permitted"}
         if self.mode in refusals:
             return self.say(refusals[self.mode])
+        if self.mode in ("stall_retr", "retr_never_226"):
+            self.mode = "stall_data" if self.mode == "stall_retr" else "never_226"
         cut = self.mode in ("cut_data", "cut_426", "stall_data", "tls_cut")
         content = CONTENT[:60000] if cut else CONTENT[self.offset:] + (b"more" if self.mode == "long_data" else b"")
         return self.transfer(content, "426 broken" if self.mode == "cut_426" else "226 done")

@@ -22,7 +22,7 @@
 enum { JOBS = 130 };
 
 struct paper {
-	int polls, pauses, resumes, retries, reloads;
+	int polls, pauses, resumes, retries, halts, reloads;
 	bool refuse_reload, has_order;
 	struct trace_order order;
 	char last_route[64];
@@ -151,6 +151,19 @@ static int paper_retry(void *arg, int64_t job, struct err *e)
 	return 0;
 }
 
+static int paper_halt(void *arg, int64_t job, struct control_halt *out, struct err *e)
+{
+	struct paper *p = arg;
+
+	if (job % 10 == 0)
+		return err_set(e, ERR_OBJECT, "STORE-STATE", 0, "job %lld is done", (long long)job);
+	p->halts++;
+	*out = (struct control_halt){.interrupted = job % 2 ? 1 : 0, .is_put_back = job == 7};
+	if (job == 9)
+		(void)err_set(&out->trouble, ERR_OBJECT, "OBJ-EXISTS", 0, "a newer file");
+	return 0;
+}
+
 static int paper_reload(void *arg, char **text, struct err *e)
 {
 	struct paper *p = arg;
@@ -244,6 +257,8 @@ static const struct control_engine engine = {
         .pause = paper_pause,
         .resume = paper_resume,
         .retry = paper_retry,
+        .hold = paper_halt,
+        .cancel = paper_halt,
         .reload = paper_reload,
         .trace = paper_trace,
         .traces = paper_traces,
@@ -415,6 +430,12 @@ static void ask_every_verb(void)
 	check_code("{\"v\":1,\"verb\":\"resume\",\"args\":{\"route\":\"route-1\"}}", "");
 	check_code("{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":7}}", "");
 	check_code("{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":70}}", "STORE-STATE");
+	check_code("{\"v\":1,\"verb\":\"hold\",\"args\":{\"job\":7}}", "");
+	check_code("{\"v\":1,\"verb\":\"hold\",\"args\":{\"job\":70}}", "STORE-STATE");
+	check_code("{\"v\":1,\"verb\":\"hold-all\",\"args\":{\"route\":\"a\"}}", "");
+	check_code("{\"v\":1,\"verb\":\"hold-all\"}", "CONTROL-ARGUMENT");
+	check_code("{\"v\":1,\"verb\":\"cancel\",\"args\":{\"job\":7}}", "");
+	check_code("{\"v\":1,\"verb\":\"cancel\",\"args\":{\"job\":70}}", "STORE-STATE");
 	check_code("{\"v\":1,\"verb\":\"reload\"}", "");
 	check_code("{\"v\":1,\"verb\":\"traces\"}", "");
 }
@@ -581,6 +602,38 @@ static void test_control__retries_all_that_still_need_it(void **state)
 	(void)state;
 	with_server(retry_all);
 	assert_int_equal(paper.retries, JOBS - JOBS / 10);
+}
+
+static int64_t result_of(const char *request, const char *key)
+{
+	json_t *end = ask(request, NULL);
+	const json_t *value = json_object_get(json_object_get(end, "result"), key);
+	int64_t n = json_is_boolean(value) ? json_is_true(value) : json_integer_value(value);
+
+	if (json_is_object(value))
+		n = (int64_t)json_object_size(value);
+	json_decref(end);
+	return n;
+}
+
+static void halt_some(void)
+{
+	static const char seven[] = "{\"v\":1,\"verb\":\"cancel\",\"args\":{\"job\":7}}";
+	static const char nine[] = "{\"v\":1,\"verb\":\"hold\",\"args\":{\"job\":9}}";
+	static const char all[] = "{\"v\":1,\"verb\":\"hold-all\",\"args\":{\"route\":\"r\"}}";
+
+	check(result_of(seven, "canceled") == 1 && result_of(seven, "interrupted") == 1);
+	check(result_of(seven, "put_back") && !result_of(seven, "running"));
+	check(result_of(nine, "held") == 1 && result_of(nine, "trouble") == 2);
+	check(result_of(all, "held") == 3 * (JOBS - JOBS / 10));
+	check(result_of(all, "interrupted") == 3 * JOBS / 2);
+}
+
+static void test_control__tells_what_holding_and_canceling_did(void **state)
+{
+	(void)state;
+	with_server(halt_some);
+	assert_int_equal(paper.halts, 4 + 2 + 2 * 3 * (JOBS - JOBS / 10));
 }
 
 static void reload_refused(void)
@@ -889,6 +942,9 @@ static const char *const operate_verbs[] = {
         "{\"v\":1,\"verb\":\"resume\",\"args\":{\"route\":\"route-1\"}}",
         "{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":7}}",
         "{\"v\":1,\"verb\":\"retry-all\"}",
+        "{\"v\":1,\"verb\":\"hold\",\"args\":{\"job\":7}}",
+        "{\"v\":1,\"verb\":\"hold-all\",\"args\":{\"route\":\"route-1\"}}",
+        "{\"v\":1,\"verb\":\"cancel\",\"args\":{\"job\":7}}",
         "{\"v\":1,\"verb\":\"reload\"}",
 };
 
@@ -1035,6 +1091,7 @@ int main(void)
 	        with_folder(test_control__refuses_with_words),
 	        with_folder(test_control__streams_long_lists),
 	        with_folder(test_control__retries_all_that_still_need_it),
+	        with_folder(test_control__tells_what_holding_and_canceling_did),
 	        with_folder(test_control__a_refused_reload_brings_its_report),
 	        with_folder(test_control__shows_names_escaped),
 	        with_folder(test_control__lines_may_come_in_pieces_and_together),

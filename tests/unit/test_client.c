@@ -43,6 +43,7 @@ static struct exchange hear(const char *said, size_t n)
 	assert_int_equal(send(pair[1], said, n, MSG_NOSIGNAL | MSG_DONTWAIT), (ssize_t)n);
 	(void)shutdown(pair[1], SHUT_WR);
 	c.fd = pair[0];
+	c.silence_ms = CLIENT_SILENCE_MS;
 	buf_init(&c.in, 2 * CLIENT_LINE_BYTES);
 	x.r = client_ask(&c, request, count_item, &x, &end, &x.e);
 	assert_true((x.r == 0) == (end != NULL));

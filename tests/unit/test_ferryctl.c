@@ -53,7 +53,7 @@ static void read_answer(const char *name, json_t *items, json_t **result)
 static char *show(const char *verb, const char *answer, struct style style)
 {
 	json_t *items = json_array(), *result;
-	json_t *args = json_pack("{ss}", "endpoint", "acme");
+	json_t *args = json_pack("{ss si}", "endpoint", "acme", "job", 4711);
 	struct answered a = {.verb = verb, .args = args, .items = items};
 	struct buf out;
 	char *text;
@@ -105,6 +105,10 @@ static void test_render__screens(void **state)
 	check_screen("ps", "ps", "ps", plain);
 	check_screen("trust", "trust-look", "trust-look", plain);
 	check_screen("trust", "trust-stored", "trust-stored", plain);
+	check_screen("cancel", "cancel", "cancel", plain);
+	check_screen("cancel", "cancel-trouble", "cancel-trouble", plain);
+	check_screen("hold", "hold", "hold", plain);
+	check_screen("hold-all", "hold-all", "hold-all", plain);
 }
 
 static void test_render__fits_the_terminal(void **state)
@@ -126,8 +130,9 @@ static void test_render__has_colours_on_a_terminal(void **state)
 
 static void test_render__a_hostile_answer_harms_no_terminal(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "ps",    "jobs",      "show",
-	                                    "reload", "poll",   "retry", "retry-all", "trust"};
+	static const char *const verbs[] = {"status", "routes", "ps",      "jobs",      "show",
+	                                    "reload", "poll",   "retry",   "retry-all", "trust",
+	                                    "hold",   "cancel", "hold-all"};
 	const struct style plain = {.has_colour = false, .width = 40};
 
 	(void)state;
@@ -280,6 +285,12 @@ static void test_options__become_requests(void **state)
 	                                     "{\"v\":1,\"verb\":\"retry\",\"args\":{\"job\":22}}]");
 	check_request("ferryctl retry --all --route a",
 	              "[{\"v\":1,\"verb\":\"retry-all\",\"args\":{\"route\":\"a\"}}]");
+	check_request("ferryctl hold 1 22", "[{\"v\":1,\"verb\":\"hold\",\"args\":{\"job\":1}},"
+	                                    "{\"v\":1,\"verb\":\"hold\",\"args\":{\"job\":22}}]");
+	check_request("ferryctl hold --all --route a",
+	              "[{\"v\":1,\"verb\":\"hold-all\",\"args\":{\"route\":\"a\"}}]");
+	check_request("ferryctl cancel 3 4", "[{\"v\":1,\"verb\":\"cancel\",\"args\":{\"job\":3}},"
+	                                     "{\"v\":1,\"verb\":\"cancel\",\"args\":{\"job\":4}}]");
 	check_request("ferryctl trust acme", "[{\"v\":1,\"verb\":\"trust\",\"args\":{\"endpoint\":"
 	                                     "\"acme\"}}]");
 	check_request("ferryctl trust acme SHA256:x",
@@ -315,6 +326,13 @@ static void test_options__say_what_is_wrong(void **state)
 	check_told("ferryctl retry", OPTIONS_WRONG, "job is missing");
 	check_told("ferryctl retry --all 1", OPTIONS_WRONG, "too many");
 	check_told("ferryctl retry 1 --route a", OPTIONS_WRONG, "goes with --all");
+	check_told("ferryctl hold", OPTIONS_WRONG, "job is missing");
+	check_told("ferryctl hold --all", OPTIONS_WRONG, "--all needs --route");
+	check_told("ferryctl hold 1 --route a", OPTIONS_WRONG, "goes with --all");
+	check_told("ferryctl hold 1 --all --route a", OPTIONS_WRONG, "too many");
+	check_told("ferryctl cancel", OPTIONS_WRONG, "job is missing");
+	check_told("ferryctl cancel 0", OPTIONS_WRONG, "\"0\" is not the number");
+	check_told("ferryctl cancel --all", OPTIONS_WRONG, "takes no --all");
 	check_told("ferryctl status --state held", OPTIONS_WRONG, "takes no --state");
 	check_told("ferryctl trust", OPTIONS_WRONG, "the endpoint is missing");
 	check_told("ferryctl trust acme SHA256:x y", OPTIONS_WRONG, "too many");
@@ -332,9 +350,9 @@ static void test_options__say_what_is_wrong(void **state)
 
 static void test_options__tell_about_every_verb(void **state)
 {
-	static const char *const verbs[] = {"status", "routes", "jobs",    "show",  "ps",
-	                                    "poll",   "pause",  "resume",  "retry", "reload",
-	                                    "trace",  "trust",  "explain", "test"};
+	static const char *const verbs[] = {
+	        "status", "routes", "jobs",  "show",  "ps",      "poll", "pause", "resume",
+	        "retry",  "reload", "trace", "trust", "explain", "test", "hold",  "cancel"};
 
 	(void)state;
 	check_told("ferryctl --version", OPTIONS_TOLD, "ferryctl " FERRYD_VERSION);
