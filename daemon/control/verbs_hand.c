@@ -86,7 +86,7 @@ static int do_all(struct many *m, enum job_state state, struct err *e)
 	const struct control_engine *engine = m->call->engine;
 	struct store_job_info *page = mem_new_array(VERBS_JOB_PAGE, sizeof(*page));
 	struct store_filter f = {
-	        .route = call_text(m->call, "route"), .state = state, .limit = VERBS_JOB_PAGE};
+	        .route = call_text(m->call, "route"), .state = (int)state, .limit = VERBS_JOB_PAGE};
 	size_t count = 0;
 	int r;
 

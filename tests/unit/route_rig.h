@@ -582,7 +582,7 @@ struct ferryd {
 	struct store *store;
 	struct shard shard;
 	struct worker *main;
-	int64_t done, held;
+	int64_t done, held, canceled;
 	void (*look)(struct ferryd *d); /* into the open store, before a life ends */
 };
 
@@ -673,8 +673,9 @@ static bool is_finished(struct ferryd *d)
 	check(store_counts(d->store, "r", counts, &e) == 0);
 	d->done = counts[JOB_DONE];
 	d->held = counts[JOB_HELD];
+	d->canceled = counts[JOB_CANCELED];
 	check(d->held == 0 || d->plan->may_hold);
-	return d->done + d->held >= FILES && !calls_left(d) &&
+	return d->done + d->held + d->canceled >= FILES && !calls_left(d) &&
 	       counts[JOB_CLAIMED] + counts[JOB_STORED] + counts[JOB_DELIVERED] == 0;
 }
 
@@ -705,10 +706,12 @@ static void live(void *arg)
 	signal_init(&world.stopped);
 	recover_spool(&d->shard);
 	check(route_start(r, &e) == 0);
-	while (!world.is_stopped && !is_over(d, began_ms)) {
-		check(clock_mono_ms() < give_up_ms);
+	while (!world.is_stopped) {
 		if (d->plan->meanwhile)
 			d->plan->meanwhile(r);
+		if (is_over(d, began_ms))
+			break;
+		check(clock_mono_ms() < give_up_ms);
 		(void)signal_wait(&world.stopped, "the end of the world", deadline_in(2), &e);
 	}
 	if (d->look)

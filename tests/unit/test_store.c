@@ -506,6 +506,31 @@ static void test_call__waits_until_it_has_ended(void **state)
 	check_state(t, job, JOB_DONE);
 }
 
+/* A canceled delivery may have left something at its destination: one sweep, over restarts. */
+static void test_call__sweeps_after_a_cancel(void **state)
+{
+	struct scene *t = *state;
+	struct store_failure retry = failure(5000), end = failure(0);
+	int64_t job, id = one_delivery(t, "a", &job), other = one_delivery(t, "b", &job);
+
+	check_ok(store_cancel(t->store, 1, &last));
+	assert_int_equal(due(t, QUEUE_CALL, 0, NULL), 1);
+	reopen(t);
+	check_ok(store_call_failed(t->store, id, &retry, &last));
+	assert_int_equal(due(t, QUEUE_CALL, 4999, NULL), 0);
+	assert_int_equal(due(t, QUEUE_CALL, 5000, NULL), 1);
+	check_ok(store_swept(t->store, id, "gone", &last));
+	check_refused(store_swept(t->store, id, NULL, &last), ERR_BUG, "STORE-STEP");
+	check_ok(store_appending(t->store, other, 7, &last)); /* no temporary file there */
+	check_ok(store_cancel(t->store, job, &last));
+	assert_int_equal(due(t, QUEUE_CALL, INT64_MAX, NULL), 0);
+	id = one_delivery(t, "c", &job);
+	check_ok(store_cancel(t->store, job, &last));
+	check_ok(store_call_failed(t->store, id, &end, &last));
+	assert_int_equal(due(t, QUEUE_CALL, INT64_MAX, NULL), 0);
+	check_state(t, job, JOB_CANCELED);
+}
+
 static void test_call__is_given_up_once(void **state)
 {
 	struct scene *t = *state;
@@ -605,6 +630,7 @@ int main(void)
 	        TEST(test_due__gives_the_oldest_first_within_the_room),
 	        TEST(test_due__gives_a_delivery_with_its_job),
 	        TEST(test_call__waits_until_it_has_ended),
+	        TEST(test_call__sweeps_after_a_cancel),
 	        TEST(test_call__is_given_up_once),
 	        TEST(test_call__counts_its_own_attempts),
 	        TEST(test_wake__makes_waiting_work_due),
