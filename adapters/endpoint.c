@@ -435,6 +435,8 @@ void lease_release(struct lease *l, int result, const struct err *e)
 {
 	struct slot *s = l->slot;
 
+	if (result == ERR_CANCELED && e)
+		TRACE(l->trace, TRACE_ERROR, "ended by us: %s", e->message);
 	*l = (struct lease){0};
 	s->used_ms = clock_mono_ms();
 	slot_judge(s, result, e);

@@ -230,6 +230,7 @@ def test_halt__a_hung_ftp_download(ferryd, place, mode, verb):
 
 @pytest.mark.parametrize("mode", ["stall_stor", "never_226", "pasv_blackhole"])
 def test_halt__a_hung_ftp_upload(ferryd, place, mode):
+    ferryd.trace["when"] = "always"
     server = evil(ferryd, place, mode)
     source = place / "drop"
     source.mkdir()
@@ -245,6 +246,8 @@ def test_halt__a_hung_ftp_upload(ferryd, place, mode):
     wait_for(lambda: any(c.startswith("DELE") and "large" in c for c in server.commands), server.commands)
     wait_for(lambda: not fibers_of(ferryd, job), "the sweep to end")
     assert "the temporary file was removed" in ferryd.say("show", str(job))
+    ferryd.stop()
+    assert "ended by us: " in ferryd.trace_text()
 
 
 # ---- SIGKILL --------------------------------------------------------------------------------------------
