@@ -195,12 +195,26 @@ static int look_early(struct delivery *d, struct err *e)
 	return err_set(e, ERR_OBJECT, "OBJ-EXISTS", 0, "the name is taken");
 }
 
+/* NULL: this machine, whose directories do not move to another one. */
+static char *site_of(const struct endpoint_config *p)
+{
+	return p->host ? mem_printf("%s://%s@%s:%d", adapter_for((int)p->protocol)->protocol,
+	                            p->user, p->host, p->port)
+	               : NULL;
+}
+
 static int commit_renaming(struct delivery *d, struct err *e)
 {
 	const char *name = route_basename(d->final);
-
-	int r = store_renaming(d->lane->shard->store, d->task->delivery.id, (int)d->level,
-	                       d->adopts ? NULL : d->sha256, name, strlen(name), e);
+	_cleanup_free_ char *site = site_of(d->to->endpoint);
+	const struct store_rename how = {
+	        .verification = (int)d->level,
+	        .sha256 = d->adopts ? NULL : d->sha256,
+	        .final_name = name,
+	        .final_bytes = strlen(name),
+	        .site = site,
+	};
+	int r = store_renaming(d->lane->shard->store, d->task->delivery.id, &how, e);
 
 	if (r == 0)
 		d->task->delivery.state = DELIVERY_RENAMING;
@@ -408,6 +422,29 @@ static int send_and_publish(struct delivery *d, struct err *e)
 	return r < 0 ? r : publish(d, e);
 }
 
+static bool has_moved(const struct delivery *d)
+{
+	_cleanup_free_ char *site = site_of(d->to->endpoint);
+
+	return d->task->delivery.site[0] && site && strcmp(site, d->task->delivery.site) != 0;
+}
+
+/* Neither name is here, but it was elsewhere that they were. A retry begins at the beginning. */
+static int refuse_moved(struct delivery *d, struct err *e)
+{
+	struct escaped name;
+	int r = commit_sending(d, e);
+
+	if (r < 0)
+		return r;
+	return err_set(e, ERR_POLICY, "DELIVER-MOVED", 0,
+	               "%s was sent to %s, where the rename to its final name was interrupted; "
+	               "endpoint %s is another server now. If it has arrived there: `ferryctl "
+	               "cancel %" PRId64 "`; if not: `ferryctl retry %" PRId64 "` sends it here",
+	               escape_name(d->final, &name), d->task->delivery.site, d->to->endpoint->name,
+	               d->task->job.id, d->task->job.id);
+}
+
 static int resume(struct delivery *d, struct err *e)
 {
 	bool may_replace = d->to->exists == EXISTS_REPLACE;
@@ -429,6 +466,8 @@ static int resume(struct delivery *d, struct err *e)
 	case PUBLISH_DONE:
 		return 0;
 	case PUBLISH_INFERRED:
+		if (has_moved(d))
+			return refuse_moved(d, e);
 		break;
 	}
 	d->outcome.inferred = true;

@@ -101,10 +101,7 @@ static int settle_up(struct store *s, int64_t id, struct outcome *out, struct er
 
 struct renaming {
 	int64_t delivery;
-	int verification;
-	const unsigned char *sha256;
-	const void *final_name;
-	size_t final_bytes;
+	const struct store_rename *how;
 };
 
 static int learn_digest(struct store *s, int64_t job, const unsigned char *sha256, struct err *e)
@@ -140,19 +137,21 @@ static int run_renaming(struct store *s, void *arg, struct err *e)
 		return r;
 	q = sql_begin(s, SQL_DELIVERY_RENAMING);
 	sql_int(q, 1, a->delivery);
-	sql_int(q, 2, a->verification);
-	sql_bytes(q, 3, a->final_name, a->final_bytes);
+	sql_int(q, 2, a->how->verification);
+	sql_bytes(q, 3, a->how->final_name, a->how->final_bytes);
 	sql_int(q, 4, s->now_ms);
+	if (a->how->site)
+		sql_text(q, 5, a->how->site);
 	r = sql_run(s, q, e);
-	return r < 0 ? r : learn_digest(s, d.job, a->sha256, e);
+	return r < 0 ? r : learn_digest(s, d.job, a->how->sha256, e);
 }
 
-int store_renaming(struct store *s, int64_t delivery, int verification, const unsigned char *sha256,
-                   const void *final_name, size_t final_bytes, struct err *e)
+int store_renaming(struct store *s, int64_t delivery, const struct store_rename *how, struct err *e)
 {
-	struct renaming a = {delivery, verification, sha256, final_name, final_bytes};
+	struct renaming a = {delivery, how};
 
-	if (!final_bytes || final_bytes > 255 || memchr(final_name, 0, final_bytes))
+	if (!how->final_bytes || how->final_bytes > 255 ||
+	    memchr(how->final_name, 0, how->final_bytes))
 		return err_set(e, ERR_BUG, "STORE-ARGUMENT", 0,
 		               "delivery %lld has no usable final name", (long long)delivery);
 	return store_ask(s, REQUEST_WRITE, run_renaming, &a, e);

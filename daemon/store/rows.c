@@ -244,6 +244,7 @@ int delivery_read(struct store *s, sqlite3_stmt *q, int at, struct store_deliver
 	sql_copy(q, at + 10, out->text, sizeof(out->text));
 	out->is_appending = sqlite3_column_type(q, at + 11) != SQLITE_NULL;
 	out->append_at = (uint64_t)sqlite3_column_int64(q, at + 11);
+	sql_copy(q, at + 12, out->site, sizeof(out->site));
 	if (state < 0)
 		return bad_word(s, "delivery", out->id, e);
 	out->state = (enum delivery_state)state;

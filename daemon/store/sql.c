@@ -12,14 +12,16 @@
 #define DELIVERY_COLUMNS                                                                  \
 	"delivery.id, delivery.job, delivery.dest, delivery.final_name, delivery.state, " \
 	"delivery.attempts, delivery.next_at, delivery.verification, delivery.inferred, " \
-	"delivery.code, delivery.text, delivery.append_at"
+	"delivery.code, delivery.text, delivery.append_at, "                              \
+	"delivery.site"
 /* "sub/" of "sub/name" */
 #define FOLDER_OF(path) "rtrim(" path ", replace(" path ", '/', ''))"
 /* A call's attempts stand in place of its delivery's. */
 #define CALL_COLUMNS                                                                      \
 	"delivery.id, delivery.job, delivery.dest, delivery.final_name, delivery.state, " \
 	"call.attempts, call.next_at, delivery.verification, delivery.inferred, "         \
-	"delivery.code, delivery.text, delivery.append_at"
+	"delivery.code, delivery.text, delivery.append_at, "                              \
+	"delivery.site"
 #define INFO_COLUMNS                                                                \
 	JOB_COLUMNS ", job.created_ms, job.updated_ms, job.code, job.text, "        \
 	            "(SELECT count(*) FROM delivery WHERE delivery.job = job.id), " \
@@ -88,7 +90,7 @@ const char *const sql_texts[SQL_COUNT] = {
                                    "WHERE job = ?1 AND state = 'held' "
                                    "ORDER BY updated_ms DESC, id DESC LIMIT 1",
         [SQL_DELIVERY_RENAMING] = "UPDATE delivery SET state = 'renaming', verification = ?2, "
-                                  "final_name = ?3, renaming_ms = ?4, updated_ms = ?4, "
+                                  "final_name = ?3, renaming_ms = ?4, updated_ms = ?4, site = ?5, "
                                   "next_at = 0 WHERE id = ?1",
         [SQL_DELIVERY_RESEND] = "UPDATE delivery SET state = 'sending', next_at = 0, "
                                 "updated_ms = ?2 WHERE id = ?1",

@@ -117,10 +117,17 @@ int store_fetch_failed(struct store *s, int64_t job, const struct store_failure 
 int store_skipped(struct store *s, int64_t job, const char *code, const char *sentence,
                   bool still_at_source, struct err *e);
 
-/* sending -> renaming; records digest and verification. Again from `renaming` when another final
- * name was chosen. sha256 NULL: as known from store_stored. */
-int store_renaming(struct store *s, int64_t delivery, int verification, const unsigned char *sha256,
-                   const void *final_name, size_t final_bytes, struct err *e);
+struct store_rename {
+	int verification;
+	const unsigned char *sha256; /* NULL: as known from store_stored */
+	const void *final_name;
+	size_t final_bytes;
+	const char *site; /* where it is asked for, NULL: this machine */
+};
+/* sending -> renaming; records what was verified and is asked for. Again from `renaming` when another
+ * final name was chosen. */
+int store_renaming(struct store *s, int64_t delivery, const struct store_rename *how,
+                   struct err *e);
 /* exists: append, `sending` stays: the file has `at` bytes, and from now on there may be more. To be
  * committed before the first byte leaves. ERR_BUSY "STORE-APPEND-TURN" while another delivery that
  * has said so for the same file has not ended. */
@@ -195,6 +202,7 @@ struct store_delivery {
 	bool inferred;
 	bool is_appending; /* store_appending: at */
 	uint64_t append_at;
+	char site[512];                                      /* store_rename.site, "" */
 	char code[STORE_CODE_BYTES], text[STORE_TEXT_BYTES]; /* last failure or note, "" */
 };
 

@@ -148,7 +148,8 @@ static UNUSED int64_t one_delivery(struct scene *t, const char *path, int64_t *j
 
 static UNUSED void renaming(struct scene *t, int64_t delivery)
 {
-	check_ok(store_renaming(t->store, delivery, 2, some_sha256, "a.xml", 5, &last));
+	check_ok(store_renaming(t->store, delivery,
+	                        &(struct store_rename){2, some_sha256, "a.xml", 5, NULL}, &last));
 }
 
 static UNUSED bool delivered(struct scene *t, int64_t delivery, bool settle)

@@ -306,6 +306,7 @@ static void test_appending__is_remembered_until_the_end(void **state)
 	assert_int_equal(look_delivery(t, job, id).append_at, 4096);
 	check_ok(store_delivered(t->store, id, &how, &complete, &last));
 	assert_int_equal(look_delivery(t, job, id).verification, 3);
+	assert_string_equal(look_delivery(t, job, id).site, "sftp://u@h:22");
 }
 
 /* Two that add to one file: the second waits until the first has ended, held or not. */
@@ -350,11 +351,15 @@ static void test_renaming__records_digest_and_final_name(void **state)
 	int64_t job = claim(t, "r", "a"), id;
 
 	check_ok(store_stored(t->store, job, 100, NULL, &to, 1, &id, &last));
-	check_ok(store_renaming(t->store, id, 3, some_sha256, "a-1", 3, &last));
+	check_ok(store_renaming(t->store, id,
+	                        &(struct store_rename){3, some_sha256, "a-1", 3, "sftp://u@h:22"},
+	                        &last));
 	assert_true(look(t, job).job.has_sha256);
 	assert_string_equal(look_delivery(t, job, id).final_name, "a-1");
 	assert_int_equal(look_delivery(t, job, id).verification, 3);
-	check_ok(store_renaming(t->store, id, 3, NULL, "a-2", 3, &last));
+	assert_string_equal(look_delivery(t, job, id).site, "sftp://u@h:22");
+	check_ok(store_renaming(t->store, id, &(struct store_rename){3, NULL, "a-2", 3, NULL},
+	                        &last));
 	assert_string_equal(look_delivery(t, job, id).final_name, "a-2");
 }
 

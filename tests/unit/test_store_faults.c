@@ -123,7 +123,8 @@ static int next_step(struct scene *t, struct life *l)
 	case 1:
 		return store_stored(t->store, l->job, 1, some_sha256, &to, 1, &l->delivery, &last);
 	case 2:
-		return store_renaming(t->store, l->delivery, 1, NULL, "a", 1, &last);
+		return store_renaming(t->store, l->delivery,
+		                      &(struct store_rename){1, NULL, "a", 1, NULL}, &last);
 	case 3:
 		return store_delivered(t->store, l->delivery, &how, &complete, &last);
 	default:

@@ -26,7 +26,7 @@ static int whole_life(const char *path, struct err *e)
 
 	if (store_claim(store, "r", &f, 1, clock_wall_ms(), &job, e) < 0 ||
 	    store_stored(store, job, 1, some_sha256, &to, 1, &id, e) < 0 ||
-	    store_renaming(store, id, 1, NULL, "a", 1, e) < 0 ||
+	    store_renaming(store, id, &(struct store_rename){1, NULL, "a", 1, NULL}, e) < 0 ||
 	    store_delivered(store, id, &how, &complete, e) < 0 || !complete)
 		return e->kind;
 	return store_source_done(store, job, false, NULL, e);

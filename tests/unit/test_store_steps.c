@@ -197,15 +197,16 @@ static void test_job__is_looked_for_first(void **state)
 	check_refused(say_hold(t, 4711), ERR_OBJECT, "STORE-NO-JOB");
 	check_refused(say_retry(t, 4711), ERR_OBJECT, "STORE-NO-JOB");
 	check_refused(say_cancel(t, 4711), ERR_OBJECT, "STORE-NO-JOB");
-	check_refused(store_renaming(t->store, 4711, 0, NULL, "a", 1, &last), ERR_BUG,
-	              "STORE-STEP");
+	check_refused(store_renaming(t->store, 4711, &(struct store_rename){0, NULL, "a", 1, NULL},
+	                             &last),
+	              ERR_BUG, "STORE-STEP");
 }
 
 /* ---- deliveries ---------------------------------------------------------------------------- */
 
 static int say_renaming(struct scene *t, int64_t id)
 {
-	return store_renaming(t->store, id, 1, NULL, "a", 1, &last);
+	return store_renaming(t->store, id, &(struct store_rename){1, NULL, "a", 1, NULL}, &last);
 }
 
 static int say_delivered(struct scene *t, int64_t id)
