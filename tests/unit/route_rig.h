@@ -357,7 +357,10 @@ static int fake_get(struct connection *c, const char *path, const struct get_opt
 		return err_set(e, ERR_INTEGRITY, "DATA-SHORT", 0, "shorter than announced");
 	if (f->size > o->expect_size)
 		return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "longer than announced");
-	return give(c, f, o, e);
+	r = give(c, f, o, e);
+	if (r == 0 && o->expect_mtime_ms != MTIME_UNKNOWN && f->mtime_ms != o->expect_mtime_ms)
+		return err_set(e, ERR_INTEGRITY, "DATA-CHANGED", 0, "changed meanwhile");
+	return r;
 }
 
 static int fake_put(struct connection *c, const char *path, const struct put_options *o,
