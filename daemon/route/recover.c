@@ -275,7 +275,7 @@ int recover_claim_of(struct route *r, int64_t job, struct err *e)
 {
 	struct store_job *j = mem_new_of(struct store_job);
 	char claimed[PATH_MAX];
-	struct owner owner;
+	struct owner owner = {0};
 	struct lease lease;
 	int ret = route_is_local(r) ? find_owner(r, job, "", &owner, e) : 0;
 

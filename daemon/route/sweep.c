@@ -14,6 +14,7 @@
 struct sweep {
 	const struct route_dest *to;
 	const struct store_task *task;
+	struct lease lease;
 	char folder[PATH_MAX], temp[PATH_MAX], final[PATH_MAX]; /* at the destination */
 	struct buf note;
 };
@@ -34,7 +35,7 @@ static int name_all(struct sweep *w, struct err *e)
 }
 
 /* The cancel met a file that was complete, and maybe its rename: nobody guesses, but it is told. */
-static void look_at_final(struct sweep *w, const struct lease *lease)
+static void look_at_final(struct sweep *w)
 {
 	const struct store_task *t = w->task;
 	struct escaped name;
@@ -42,7 +43,7 @@ static void look_at_final(struct sweep *w, const struct lease *lease)
 	struct entry now;
 
 	if (t->delivery.verification == VERIFIED_NONE ||
-	    lease->adapter->stat(lease->connection, w->final, &now, &ignored) < 0 ||
+	    w->lease.adapter->stat(w->lease.connection, w->final, &now, &ignored) < 0 ||
 	    now.size != t->job.size)
 		return;
 	(void)buf_printf(&w->note,
@@ -52,9 +53,9 @@ static void look_at_final(struct sweep *w, const struct lease *lease)
 }
 
 /* What the server refuses to remove stays, and is told. */
-static int remove_it(struct sweep *w, const struct lease *lease, struct err *e)
+static int remove_it(struct sweep *w, struct err *e)
 {
-	int r = lease->adapter->remove(lease->connection, w->temp, e);
+	int r = w->lease.adapter->remove(w->lease.connection, w->temp, e);
 	struct escaped name;
 
 	if (r == 0) {
@@ -62,7 +63,7 @@ static int remove_it(struct sweep *w, const struct lease *lease, struct err *e)
 		return 0;
 	}
 	if (r == ERR_OBJECT && strcmp(e->code, "OBJ-MISSING") == 0) {
-		look_at_final(w, lease);
+		look_at_final(w);
 		return 0;
 	}
 	if (r != ERR_OBJECT)
@@ -77,15 +78,14 @@ static int remove_it(struct sweep *w, const struct lease *lease, struct err *e)
 
 static int sweep(struct sweep *w, struct lane *lane, struct err *e)
 {
-	struct lease lease;
 	int r = name_all(w, e);
 
 	if (r == 0)
-		r = route_lease(lane, &lease, e);
+		r = route_lease(lane, &w->lease, e);
 	if (r < 0)
 		return r;
-	r = remove_it(w, &lease, e);
-	lease_release(&lease, r, e);
+	r = remove_it(w, e);
+	lease_release(&w->lease, r, e);
 	return r < 0 ? err_wrap(e, "removing what a canceled delivery left") : 0;
 }
 
