@@ -154,7 +154,8 @@ static size_t digest_of(const char *name, const void *blob, size_t n, unsigned c
 const char *key_fingerprint(const void *blob, size_t n, char out[FINGERPRINT_BYTES])
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
-	char *text = base64_text(sum, digest_of("SHA256", blob, n, sum));
+	size_t bytes = digest_of("SHA256", blob, n, sum);
+	char *text = base64_text(sum, bytes);
 
 	(void)snprintf(out, FINGERPRINT_BYTES, "SHA256:%.43s", text);
 	free(text);
