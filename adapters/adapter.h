@@ -39,6 +39,7 @@
 #include "daemon/base/buf.h"
 #include "daemon/base/checksum.h"
 #include "daemon/base/err.h"
+#include "daemon/base/told.h"
 #include "daemon/runtime/deadline.h"
 
 struct command;
@@ -61,7 +62,8 @@ struct entry {
 	enum entry_type type;
 	uint64_t size;    /* bytes, SIZE_UNKNOWN */
 	int64_t mtime_ms; /* Unix ms UTC, MTIME_UNKNOWN; precision of the protocol (SFTP v3: 1 s) */
-	uint64_t identity; /* inode or the like, 0 = unknown */
+	int64_t mtime_precision_ms; /* of a server that tells less of it (told.h); 0: exact */
+	uint64_t identity;          /* inode or the like, 0 = unknown */
 };
 
 /* Called for each entry, "." and ".." left out; returns 0 to go on or a negative kind, which ends
@@ -89,7 +91,8 @@ struct get_options {
 	                          * DATA-LONG,    an earlier end DATA-SHORT */
 	int64_t expect_mtime_ms; /* checked against a stat after the last byte (DATA-CHANGED) unless
 	                          * MTIME_UNKNOWN */
-	uint64_t max_size;       /* more: ERR_POLICY "FILE-TOO-LARGE" */
+	int64_t expect_precision_ms; /* of expect_mtime_ms, as entry.mtime_precision_ms */
+	uint64_t max_size;           /* more: ERR_POLICY "FILE-TOO-LARGE" */
 	/* Bytes the caller has already: the sink gets what follows them. Sizes are the whole file's
 	 * all the same. A server that cannot begin there: ERR_OBJECT, most often "DATA-NO-RESUME";
 	 * one that begins at the start instead is found out by the size, DATA-LONG. */
@@ -181,6 +184,9 @@ struct adapter {
 	            list_fn *each, void *arg, struct err *e);
 	/* Does not follow a symbolic link: out->type tells. out->name is NULL. */
 	int (*stat)(struct connection *c, const char *path, struct entry *out, struct err *e);
+	/* The exact time of a file of which listings tell less; 1: the server does not tell. NULL
+	 * where listings always tell it exactly, and always the same. */
+	int (*mtime)(struct connection *c, const char *path, int64_t *mtime_ms, struct err *e);
 	int (*get)(struct connection *c, const char *path, const struct get_options *o,
 	           struct err *e);
 	/* Creates or truncates `path`, writes all bytes, closes, checks every status and the size

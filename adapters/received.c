@@ -60,8 +60,8 @@ int received_unchanged(const struct received *g, const struct entry *now, struct
 		        "read %s: the file changed meanwhile: %llu bytes now, %llu were read",
 		        escape_name(g->path, &tmp), (unsigned long long)now->size,
 		        (unsigned long long)g->total);
-	if (o->expect_mtime_ms != MTIME_UNKNOWN && now->mtime_ms != MTIME_UNKNOWN &&
-	    now->mtime_ms != o->expect_mtime_ms)
+	if (!told_agrees((struct told){now->mtime_ms, now->mtime_precision_ms},
+	                 (struct told){o->expect_mtime_ms, o->expect_precision_ms}))
 		return err_set(e, ERR_INTEGRITY, "DATA-CHANGED", 0,
 		               "read %s: the file changed meanwhile: its time is %lld, listed was "
 		               "%lld",

@@ -120,7 +120,11 @@ const struct word words_ftp_list[] = {
         {"auto", FTP_LIST_BY_ANY, "MLSD if the server says that it knows it, else LIST", NULL},
         {"mlsd", FTP_LIST_BY_MLSD, "exact times in UTC, exact types", NULL},
         {"list", FTP_LIST_BY_LIST,
-         "unix and DOS style; times to the minute, or to the day when older than half a year",
+         "unix and DOS style; times to the minute, or to the day when older than half a year. A "
+         "file that grows old is no new version: its exact time is asked for (MDTM), once; of a "
+         "server without MDTM a file of the same size and day is taken for the one we have, and "
+         "the "
+         "log says so",
          NULL},
         {0},
 };

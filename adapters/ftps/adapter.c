@@ -86,6 +86,11 @@ static int stat_path(struct connection *c, const char *path, struct entry *out, 
 	return ftp_stat(c->session, path, out, e);
 }
 
+static int mtime(struct connection *c, const char *path, int64_t *mtime_ms, struct err *e)
+{
+	return ftp_mtime(c->session, path, mtime_ms, e);
+}
+
 static int get(struct connection *c, const char *path, const struct get_options *o, struct err *e)
 {
 	return ftp_get(c->session, path, o, e);
@@ -136,6 +141,7 @@ const struct adapter adapter_ftps = {
         .ping = ping,
         .list = list,
         .stat = stat_path,
+        .mtime = mtime,
         .get = get,
         .put = put,
         .append = append,

@@ -6,14 +6,15 @@
  *	ftp_put		STOR, then SIZE or MLST, SITE CHMOD where a mode is wanted
  *	ftp_append	APPE, then the size likewise
  *	ftp_stat	MLST; else SIZE and MDTM, or the line in the parent's listing
+ *	ftp_mtime	MDTM
  *	ftp_rename	RNFR, RNTO
  *
  * Completeness is ours to prove: libcurl calls a transfer complete that ended early on a server
  * without SIZE. Bytes as many as announced, a 226 or 250 at the end, and size and time unchanged.
  *
- * Time. MLSD and MLST agree to the second. A server that has only LIST tells minutes, or days for
- * what is older than half a year, in its own zone: the zone is measured with one MDTM, and stat
- * tells what LIST would have told, so that both compare.
+ * Time. MLSD, MLST and MDTM agree to the second. A server that has only LIST tells minutes, or days
+ * for what is older than half a year, in its own zone: the zone is measured with one MDTM a week, and
+ * what could not be measured is marked as such by its precision (daemon/base/told.h).
  */
 #pragma once
 #include "adapters/ftps/listing.h"
@@ -25,6 +26,7 @@ int ftp_ping(struct ftp_session *s, struct err *e);
 int ftp_list(struct ftp_session *s, const char *path, const struct list_limits *limits,
              list_fn *each, void *arg, struct err *e);
 int ftp_stat(struct ftp_session *s, const char *path, struct entry *out, struct err *e);
+int ftp_mtime(struct ftp_session *s, const char *path, int64_t *mtime_ms, struct err *e);
 int ftp_get(struct ftp_session *s, const char *path, const struct get_options *o, struct err *e);
 int ftp_put(struct ftp_session *s, const char *path, const struct put_options *o,
             enum verification *level, struct err *e);

@@ -9,7 +9,7 @@
 #include "daemon/runtime/fiber.h"
 
 /* Weeks to ask for in one listing, and refusals in a row after which the rest is taken as it is. */
-enum { ASK_MOST = 64, REFUSALS_MOST = 3, MINUTE_MS = 60 * 1000 };
+enum { ASK_MOST = 64, REFUSALS_MOST = 3 };
 
 /* An entry that waits until the server's zone is known. */
 struct held {
@@ -46,7 +46,8 @@ enum ftp_dialect ftp_session_dialect(const struct ftp_session *s)
 static bool has_zone(const struct ftp_list *l, const struct entry *entry)
 {
 	return ftp_session_dialect(l->session) == FTP_LIST && l->session->features.mdtm &&
-	       entry->mtime_ms != MTIME_UNKNOWN && ftp_listing_precision_ms(l->parser) <= MINUTE_MS;
+	       entry->mtime_ms != MTIME_UNKNOWN &&
+	       ftp_listing_precision_ms(l->parser) <= TOLD_MINUTE_MS;
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */
@@ -83,8 +84,7 @@ static int on_entry(const struct entry *entry, void *arg, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (ftp_listing_precision_ms(l->parser) > 0)
-		l->session->list_precision_ms = ftp_listing_precision_ms(l->parser);
+	mine.mtime_precision_ms = ftp_listing_precision_ms(l->parser);
 	name = charset_decode(l->session->endpoint->charset, entry->name, &mine.name_bytes);
 	mine.name = name;
 	if (has_zone(l, &mine)) {
@@ -122,7 +122,7 @@ static int learn_from(struct ftp_list *l, const struct held *h, struct err *e)
 	if (r < 0 || !server_zone_learn(&s->zone, listed, real))
 		return 0;
 	TRACE(s->trace, TRACE_SFTP, "the server's local time is %+lld min from UTC in that week",
-	      (long long)server_zone_ahead(&s->zone, listed) / MINUTE_MS);
+	      (long long)server_zone_ahead(&s->zone, listed) / TOLD_MINUTE_MS);
 	return 1;
 }
 
@@ -152,12 +152,20 @@ static int learn_zone(struct ftp_list *l, struct err *e)
 	return 0;
 }
 
+/* The zone of the nearest week is a guess: by summer time it may be wrong. */
+static void tell_in_utc(const struct server_zone *z, struct entry *entry)
+{
+	if (!server_zone_knows(z, entry->mtime_ms))
+		entry->mtime_precision_ms = TOLD_HOUR_MS;
+	entry->mtime_ms -= server_zone_ahead(z, entry->mtime_ms);
+}
+
 static int deliver_held(struct ftp_list *l, struct err *e)
 {
 	int r = learn_zone(l, e);
 
 	for (struct held *h = l->held; h && r == 0; h = h->next) {
-		h->entry.mtime_ms -= server_zone_ahead(&l->session->zone, h->entry.mtime_ms);
+		tell_in_utc(&l->session->zone, &h->entry);
 		r = l->each(&h->entry, l->arg, e);
 		if (r == 0)
 			r = fiber_breathe(e);

@@ -45,7 +45,6 @@ struct ftp_session {
 	struct ftp_features features;
 	char type; /* last TYPE the server was told, 0: none */
 	struct server_zone zone;
-	int64_t list_precision_ms; /* of the times in listings, 0: none seen yet */
 	bool rename_refuses_taken; /* RNTO does not replace */
 };
 

@@ -3,14 +3,10 @@
 
 #include "adapters/ftps/files.h"
 #include "adapters/ftps/path.h"
-#include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
-enum { MINUTE_MS = 60 * 1000, NAMES_MOST = 1000 * 1000, NAME_BYTES_MOST = 64 * 1024 * 1024 };
-/* Younger files are listed with the minute by every ls; about half a year they differ. */
-static const int64_t surely_with_minute_ms = INT64_C(170) * 24 * 3600 * 1000;
-
+enum { NAMES_MOST = 1000 * 1000, NAME_BYTES_MOST = 64 * 1024 * 1024 };
 /* ---- MLST ---------------------------------------------------------------------------------- */
 
 /* 250-…, one line that begins with a space, 250 … (RFC 3659 §7.2) */
@@ -126,30 +122,35 @@ int ftp_ask_size(struct ftp_session *s, const char *there, uint64_t *size, struc
 	return 0;
 }
 
-/* As LIST would have told it; false: that cannot be known without asking LIST. */
-static bool as_listed(const struct ftp_session *s, int64_t *mtime_ms)
+int ftp_mtime(struct ftp_session *s, const char *path, int64_t *mtime_ms, struct err *e)
 {
-	int64_t age = clock_wall_ms() - *mtime_ms;
+	_cleanup_free_ char *there = ftp_path(s, path, e);
+	struct err why;
+	int r;
 
-	if (s->list_precision_ms == 0 || age < 0 || age > surely_with_minute_ms)
-		return false;
-	if (s->list_precision_ms >= MINUTE_MS)
-		*mtime_ms -= *mtime_ms % MINUTE_MS;
-	return true;
+	if (!there)
+		return e->kind;
+	if (!s->features.mdtm)
+		return 1;
+	r = ftp_ask_mdtm(s, there, mtime_ms, &why);
+	if (r == 0)
+		return 0;
+	if (r != ERR_CANCELED && curl_loop_is_alive(s->loop))
+		return 1; /* whatever it says: it is not the time */
+	*e = why;
+	return r;
 }
 
 /* 1 = the short way does not serve. */
 static int stat_size(struct ftp_session *s, const char *there, struct entry *out, struct err *e)
 {
-	struct entry found = {.type = ENTRY_FILE};
+	struct entry found = {.type = ENTRY_FILE, .mtime_precision_ms = TOLD_SECOND_MS};
 
-	if (!s->features.size || !s->features.mdtm || s->list_precision_ms == 0)
+	if (!s->features.size || !s->features.mdtm)
 		return 1;
 	if (ftp_ask_size(s, there, &found.size, e) < 0 ||
 	    ftp_ask_mdtm(s, there, &found.mtime_ms, e) < 0)
 		return e->kind == ERR_OBJECT || e->kind == ERR_BUSY ? 1 : e->kind;
-	if (!as_listed(s, &found.mtime_ms))
-		return 1;
 	*out = found;
 	return 0;
 }

@@ -80,6 +80,7 @@ static int get_from(struct fetch *f, const struct lease *lease, struct err *e)
 	        .sink = {into_spool, f},
 	        .expect_size = f->job->size,
 	        .expect_mtime_ms = f->job->mtime_ms,
+	        .expect_precision_ms = f->job->precision_ms,
 	        .max_size = f->route->settings->from.max_size,
 	        .offset = f->had,
 	};
@@ -205,6 +206,7 @@ static int claim(struct fetch *f, struct err *e)
 	        .type = ENTRY_FILE,
 	        .size = f->job->size,
 	        .mtime_ms = f->job->mtime_ms,
+	        .mtime_precision_ms = f->job->precision_ms,
 	        .identity = f->job->identity,
 	};
 	char claimed[PATH_MAX];

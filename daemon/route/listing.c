@@ -49,6 +49,7 @@ static void refuse(struct listing *l, const char *folder, const struct entry *en
 	memcpy(f->path + at, entry->name, entry->name_bytes);
 	f->size = entry->size;
 	f->mtime_ms = entry->mtime_ms;
+	f->precision_ms = entry->mtime_precision_ms;
 	f->code = code;
 	f->sentence = sentence;
 }
@@ -69,6 +70,7 @@ static void add_file(struct listing *l, const char *folder, const struct entry *
 	        .size = entry->size,
 	        .mtime_ms = entry->mtime_ms,
 	        .identity = entry->identity,
+	        .precision_ms = entry->mtime_precision_ms,
 	};
 }
 

@@ -18,7 +18,7 @@ struct refusal {
 	char *path; /* raw bytes */
 	size_t path_bytes;
 	uint64_t size;
-	int64_t mtime_ms;
+	int64_t mtime_ms, precision_ms;
 	const char *code, *sentence;
 };
 

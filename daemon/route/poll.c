@@ -7,6 +7,7 @@
 #include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
+#include "daemon/route/doubts.h"
 #include "daemon/route/listing.h"
 #include "daemon/route/recover.h"
 #include "daemon/route/retry.h"
@@ -21,18 +22,6 @@ enum {
 
 /* ---- claiming ------------------------------------------------------------------------------ */
 
-static void to_store_files(const struct candidate *c, size_t n, struct store_file *out)
-{
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct store_file){
-		        .path = c[i].path,
-		        .path_bytes = strlen(c[i].path),
-		        .size = c[i].size,
-		        .mtime_ms = c[i].mtime_ms,
-		        .identity = c[i].identity,
-		};
-}
-
 static void offer(struct route *r, const struct candidate *c, int64_t id)
 {
 	struct store_task *t = mem_new_of(struct store_task);
@@ -42,6 +31,7 @@ static void offer(struct route *r, const struct candidate *c, int64_t id)
 	        .size = c->size,
 	        .mtime_ms = c->mtime_ms,
 	        .identity = c->identity,
+	        .precision_ms = c->precision_ms,
 	        .state = JOB_CLAIMED,
 	};
 	(void)snprintf(t->job.route, sizeof(t->job.route), "%s", r->settings->name);
@@ -57,7 +47,7 @@ static int claim_batch(struct route *r, const struct listing *l, const struct ca
 	int64_t *ids = mem_new_array(n, sizeof(*ids));
 	int ret;
 
-	to_store_files(c, n, files);
+	candidate_for_store(c, n, files);
 	ret = store_claim(r->home->store, r->settings->name, files, n, l->began_wall_ms, ids, e);
 	for (size_t i = 0; ret == 0 && i < n; i++) {
 		if (!ids[i])
@@ -82,7 +72,7 @@ static int keep_unknown(struct route *r, struct listing *l, size_t *kept, struct
 	while (ret == 0 && at < l->count) {
 		size_t n = l->count - at < CLAIM_BATCH ? l->count - at : CLAIM_BATCH;
 
-		to_store_files(l->files + at, n, files);
+		candidate_for_store(l->files + at, n, files);
 		ret = store_unknown(r->home->store, r->settings->name, files, n, l->began_wall_ms,
 		                    is_new, e);
 		for (size_t i = 0; ret == 0 && i < n; i++) {
@@ -133,7 +123,8 @@ static int record_refusals(struct route *r, const struct listing *l, struct err 
 		struct store_file file = {.path = f->path,
 		                          .path_bytes = f->path_bytes,
 		                          .size = f->size,
-		                          .mtime_ms = f->mtime_ms};
+		                          .mtime_ms = f->mtime_ms,
+		                          .precision_ms = f->precision_ms};
 		bool first = false;
 
 		ret = store_quarantine(r->home->store, r->settings->name, &file, f->code,
@@ -154,10 +145,13 @@ static int take(struct route *r, struct listing *l, struct err *e)
 
 	if (ret == 0)
 		ret = keep_unknown(r, l, &unknown, e);
+	if (ret == 0)
+		ret = doubts_drop_known(r, l->files, &unknown, e);
 	if (ret < 0)
 		return ret;
 	ready = keep_ready(r, l->files, unknown);
-	if (ready)
+	ret = doubts_refine(r, l->files, ready, e);
+	if (ret == 0 && ready)
 		qsort_r(l->files, ready, sizeof(*l->files), select_compare,
 		        (void *)(uintptr_t)&r->settings->from);
 	for (size_t at = 0; ret == 0 && at < ready; at += CLAIM_BATCH)

@@ -59,7 +59,8 @@ struct route {
 	atomic_bool is_paused; /* the destinations' shards read it */
 	struct ready ready;
 	struct poll_report report;
-	int poll_failures; /* in a row */
+	bool has_told_doubts; /* doubts.h: in the log, once */
+	int poll_failures;    /* in a row */
 	struct watch_state *watch;
 
 	unsigned callers; /* main worker only: that are at it right now (engine_take_route) */

@@ -30,6 +30,8 @@ struct candidate {
 	uint64_t size;
 	int64_t mtime_ms;
 	uint64_t identity;
+	int64_t precision_ms; /* of mtime_ms (daemon/base/told.h) */
+	int64_t listed_ms; /* the time the listing tells, where mtime_ms is a better one; else 0 */
 };
 
 /* qsort_r comparison by the route's order; ties by path, so that the order is total. */

@@ -34,8 +34,8 @@ static bool is_code(const struct err *e, const char *code)
 static bool is_version_taken(const struct store_job *job, const struct entry *now)
 {
 	return now->type == ENTRY_FILE && now->size == job->size &&
-	       (now->mtime_ms == job->mtime_ms || now->mtime_ms == MTIME_UNKNOWN ||
-	        job->mtime_ms == MTIME_UNKNOWN) &&
+	       told_agrees((struct told){now->mtime_ms, now->mtime_precision_ms},
+	                   (struct told){job->mtime_ms, job->precision_ms}) &&
 	       (!job->identity || !now->identity || now->identity == job->identity);
 }
 

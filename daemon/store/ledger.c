@@ -1,7 +1,8 @@
 /*
  * Which versions are ours already. A version is known while a row of it may still be at the source
  * (unique index job_version), and stays known to listings that are older than its leaving
- * (job_left): a slow listing must not bring back what we have just deleted.
+ * (job_left): a slow listing must not bring back what we have just deleted. A version that listings
+ * tell with another time than it was taken with is known by that one, too (job_listed).
  */
 #include "daemon/base/mem.h"
 #include "daemon/store/rows.h"
@@ -109,6 +110,11 @@ static int insert_claim(struct store *s, const struct claim *a, size_t i, int64_
 	q = sql_begin(s, SQL_CLAIM);
 	bind_version(q, a->in.route, &a->in.files[i]);
 	sql_int(q, 6, s->now_ms);
+	sql_int(q, 7, a->in.files[i].precision_ms);
+	if (a->in.files[i].listed_ms)
+		sql_int(q, 8, a->in.files[i].listed_ms);
+	else
+		sql_null(q, 8);
 	r = sql_run(s, q, e);
 	a->ids[i] = sqlite3_last_insert_rowid(s->db);
 	*made += 1;
@@ -160,6 +166,7 @@ static int run_quarantine(struct store *s, void *arg, struct err *e)
 	sql_int(q, 6, s->now_ms);
 	sql_text(q, 7, a->code);
 	sql_text(q, 8, a->sentence);
+	sql_int(q, 9, a->file.precision_ms);
 	r = sql_run(s, q, e);
 	a->first_time = r == 0 && sqlite3_changes(s->db) > 0;
 	return a->first_time ? tally_add(s, a->route, JOB_QUARANTINED, 1, e) : r;

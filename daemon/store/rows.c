@@ -221,6 +221,7 @@ int job_read(struct store *s, sqlite3_stmt *q, struct store_job *out, struct err
 	memset(out->sha256, 0, DIGEST_BYTES);
 	if (out->has_sha256)
 		memcpy(out->sha256, sqlite3_column_blob(q, 9), DIGEST_BYTES);
+	out->precision_ms = sqlite3_column_int64(q, 10);
 	if (state < 0)
 		return bad_word(s, "job", out->id, e);
 	out->state = (enum job_state)state;

@@ -8,7 +8,7 @@
 
 #define JOB_COLUMNS                                                                        \
 	"job.id, job.route, job.path, coalesce(job.stored_size, job.size), job.mtime_ms, " \
-	"job.identity, job.state, job.attempts, job.next_at, job.sha256"
+	"job.identity, job.state, job.attempts, job.next_at, job.sha256, job.precision_ms"
 #define DELIVERY_COLUMNS                                                                  \
 	"delivery.id, delivery.job, delivery.dest, delivery.final_name, delivery.state, " \
 	"delivery.attempts, delivery.next_at, delivery.verification, delivery.inferred, " \
@@ -32,6 +32,11 @@
 #define LEFT_SINCE                                                                  \
 	"SELECT 1 FROM job INDEXED BY job_left WHERE at_source = 0 AND " VERSION_IS \
 	" AND left_ms >= ?6"
+/* by the time that listings tell of it, where that is another one */
+#define LISTED_AS                                                                          \
+	"SELECT 1 FROM job INDEXED BY job_listed WHERE listed_ms IS NOT NULL AND "         \
+	"route = ?1 AND path = ?2 AND size = ?3 AND listed_ms = ?4 AND identity = ?5 AND " \
+	"(at_source = 1 OR left_ms >= ?6)"
 
 /* ids first, from an index alone; the rows of one page after that */
 #define PAGE_OF(index, term)                                                         \
@@ -49,12 +54,20 @@ const char *const sql_texts[SQL_COUNT] = {
 
         /* ---- ledger ---- */
         [SQL_IS_KNOWN] = "SELECT EXISTS (SELECT 1 FROM job INDEXED BY job_version "
-                         "WHERE at_source = 1 AND " VERSION_IS ") OR EXISTS (" LEFT_SINCE ")",
+                         "WHERE at_source = 1 AND " VERSION_IS ") OR EXISTS (" LEFT_SINCE ") "
+                         "OR EXISTS (" LISTED_AS ")",
+        [SQL_ALIKE] = "SELECT id, mtime_ms, precision_ms FROM job INDEXED BY job_version "
+                      "WHERE at_source = 1 AND route = ?1 AND path = ?2 AND size = ?3 "
+                      "AND mtime_ms BETWEEN ?4 - ?6 AND ?4 + ?6 "
+                      "AND (identity = ?5 OR identity = 0 OR ?5 = 0) "
+                      "ORDER BY precision_ms, id DESC",
+        [SQL_LISTED_AS] = "UPDATE job SET listed_ms = ?2 WHERE id = ?1 AND at_source = 1",
         [SQL_CLAIM] = "INSERT INTO job (route, path, size, mtime_ms, identity, state, created_ms, "
-                      "updated_ms) VALUES (?1, ?2, ?3, ?4, ?5, 'claimed', ?6, ?6)",
+                      "updated_ms, precision_ms, listed_ms) "
+                      "VALUES (?1, ?2, ?3, ?4, ?5, 'claimed', ?6, ?6, ?7, ?8)",
         [SQL_QUARANTINE] = "INSERT INTO job (route, path, size, mtime_ms, identity, state, "
-                           "created_ms, updated_ms, ended_ms, code, text) "
-                           "VALUES (?1, ?2, ?3, ?4, ?5, 'quarantined', ?6, ?6, ?6, ?7, ?8) "
+                           "created_ms, updated_ms, ended_ms, code, text, precision_ms) "
+                           "VALUES (?1, ?2, ?3, ?4, ?5, 'quarantined', ?6, ?6, ?6, ?7, ?8, ?9) "
                            "ON CONFLICT DO NOTHING",
 
         [SQL_TALLY_ADD] = "INSERT INTO tally (route, state, jobs) VALUES (?1, ?2, ?3) "

@@ -13,6 +13,8 @@ enum sql {
 	SQL_UNDO,
 
 	SQL_IS_KNOWN,
+	SQL_ALIKE,
+	SQL_LISTED_AS,
 	SQL_CLAIM,
 	SQL_QUARANTINE,
 
@@ -81,4 +83,4 @@ enum sql {
 extern const char *const sql_texts[SQL_COUNT];
 
 /* The columns job_read() (rows.c) takes, starting at column 0. */
-enum { JOB_COLUMN_COUNT = 10 };
+enum { JOB_COLUMN_COUNT = 11 };

@@ -30,6 +30,7 @@
 
 #include "daemon/base/digest.h"
 #include "daemon/base/err.h"
+#include "daemon/base/told.h"
 
 struct store;
 
@@ -77,8 +78,10 @@ struct store_file {
 	const void *path; /* relative to the route's source directory; bytes */
 	size_t path_bytes;
 	uint64_t size;
-	int64_t mtime_ms;  /* MTIME_UNKNOWN allowed */
-	uint64_t identity; /* 0 = unknown */
+	int64_t mtime_ms;     /* MTIME_UNKNOWN allowed */
+	uint64_t identity;    /* 0 = unknown */
+	int64_t precision_ms; /* of mtime_ms (daemon/base/told.h) */
+	int64_t listed_ms;    /* the time the listing tells, if mtime_ms is a better one; else 0 */
 };
 
 /* is_new[i]: no live ledger row for that version, nor one that was settled at or after
@@ -88,6 +91,20 @@ int store_unknown(struct store *s, const char *route, const struct store_file *f
 /* One transaction: a job `claimed` for each file that is new; ids[i] its job id, 0 if not new. */
 int store_claim(struct store *s, const char *route, const struct store_file *files, size_t n,
                 int64_t listed_at_ms, int64_t *ids, struct err *e);
+
+/* The version we have that is most like one that is new to store_unknown; only of times that are
+ * told. Asked for servers that tell one file's time in several ways. */
+struct store_like {
+	enum told_likeness likeness; /* TOLD_OTHER: there is none */
+	int64_t job;
+	struct told time; /* as it was taken */
+};
+int store_alike(struct store *s, const char *route, const struct store_file *files, size_t n,
+                struct store_like *out, struct err *e);
+/* Listings tell `listed_ms` of that version from now on: store_unknown knows it by that, too. `note`
+ * goes into the job's record. A version that has left meanwhile stays as it is. */
+int store_listed_as(struct store *s, int64_t job, int64_t listed_ms, const char *note,
+                    struct err *e);
 /* A file that will not be taken: a row `quarantined` with its reason, once per version. */
 int store_quarantine(struct store *s, const char *route, const struct store_file *file,
                      const char *code, const char *sentence, bool *first_time, struct err *e);
@@ -189,6 +206,7 @@ struct store_job {
 	int64_t next_at_ms; /* wall, 0 = now */
 	bool has_sha256;
 	unsigned char sha256[DIGEST_BYTES];
+	int64_t precision_ms; /* of mtime_ms (daemon/base/told.h) */
 };
 
 struct store_delivery {

@@ -37,8 +37,8 @@ static bool matches(const char *pattern, const char *name)
 static void check_order(const struct route_source *from, const char *name, uint8_t flags)
 {
 	struct route_source by = *from;
-	struct candidate a = {(char *)(uintptr_t)name, flags, MTIME_UNKNOWN, 0};
-	struct candidate b = {(char *)(uintptr_t) "a", 7, INT64_MAX - 1, 0};
+	struct candidate a = {(char *)(uintptr_t)name, flags, MTIME_UNKNOWN, 0, 0, 0};
+	struct candidate b = {(char *)(uintptr_t) "a", 7, INT64_MAX - 1, 0, 0, 0};
 	int r;
 
 	by.order = (enum order_by)(flags % 3);

@@ -78,11 +78,16 @@ static struct world {
 	uint64_t got;     /* bytes that gets brought */
 	int cut_gets;     /* so many are cut between their pieces */
 	void (*on_cut)(void);
-	int wrong_hashes;         /* so many hashes are told that are not those of the file */
-	int hashes;               /* told; they are told at all when this is positive */
-	uint64_t listed_identity; /* of files in listings; stat knows none */
-	bool ignores_offset;      /* every get begins at the start */
-	bool is_down;             /* the endpoint `there` does not answer */
+	int wrong_hashes;            /* so many hashes are told that are not those of the file */
+	int hashes;                  /* told; they are told at all when this is positive */
+	uint64_t listed_identity;    /* of files in listings; stat knows none */
+	bool ignores_offset;         /* every get begins at the start */
+	int64_t listed_precision_ms; /* listings leave out the rest of a time */
+	int64_t listed_shift_ms;     /* and are by so much in another zone */
+	bool tells_mtime;            /* the exact time, to who asks */
+	int asked_mtime, lists;      /* how often it was asked; begun listings of the source */
+	int least_lists;             /* not over before so many */
+	bool is_down;                /* the endpoint `there` does not answer */
 	struct signal stopped;
 	bool is_stopped;
 	const char *dir; /* of the ferryd that lives */
@@ -281,17 +286,46 @@ static struct entry entry_of(const struct fake_file *f)
 	                      .mtime_ms = f->mtime_ms};
 }
 
+static void tell_less(struct entry *entry)
+{
+	int64_t precision_ms = world.listed_precision_ms;
+
+	entry->mtime_ms += world.listed_shift_ms;
+	if (precision_ms == TOLD_HOUR_MS)
+		precision_ms = TOLD_MINUTE_MS;
+	if (precision_ms)
+		entry->mtime_ms -= entry->mtime_ms % precision_ms;
+	entry->mtime_precision_ms = world.listed_precision_ms;
+}
+
+static int fake_mtime(struct connection *c, const char *path, int64_t *mtime_ms, struct err *e)
+{
+	const struct fake_file *f;
+	int r = begin_at(c, e);
+
+	world.asked_mtime++;
+	if (r < 0)
+		return r;
+	f = find(path);
+	if (!f || !world.tells_mtime)
+		return 1;
+	*mtime_ms = f->mtime_ms;
+	return 0;
+}
+
 static int fake_list(struct connection *c, const char *path, const struct list_limits *limits,
                      list_fn *each, void *arg, struct err *e)
 {
 	int r = begin_at(c, e);
 
 	(void)limits;
+	world.lists++;
 	for (int i = 0; r == 0 && i < FILES_MAX; i++) {
 		const struct fake_file *f = &world.files[i];
 		struct entry entry = entry_of(f);
 
 		entry.identity = world.listed_identity;
+		tell_less(&entry);
 		if (f->is_there && strncmp(f->path, path, strlen(path)) == 0)
 			r = each(&entry, arg, e);
 	}
@@ -358,7 +392,8 @@ static int fake_get(struct connection *c, const char *path, const struct get_opt
 	if (f->size > o->expect_size)
 		return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "longer than announced");
 	r = give(c, f, o, e);
-	if (r == 0 && o->expect_mtime_ms != MTIME_UNKNOWN && f->mtime_ms != o->expect_mtime_ms)
+	if (r == 0 && !told_agrees((struct told){f->mtime_ms, TOLD_SECOND_MS},
+	                           (struct told){o->expect_mtime_ms, o->expect_precision_ms}))
 		return err_set(e, ERR_INTEGRITY, "DATA-CHANGED", 0, "changed meanwhile");
 	return r;
 }
@@ -519,6 +554,7 @@ static const struct adapter fake = {
         .ping = fake_ping,
         .list = fake_list,
         .stat = fake_stat,
+        .mtime = fake_mtime,
         .get = fake_get,
         .put = fake_put,
         .append = fake_append,
@@ -694,7 +730,7 @@ static bool is_stored(struct ferryd *d)
 static bool is_over(struct ferryd *d, int64_t began_ms)
 {
 	if (!world.live_ms)
-		return is_finished(d);
+		return world.lists >= world.least_lists && is_finished(d);
 	return clock_mono_ms() >= began_ms + world.live_ms && is_stored(d);
 }
 
@@ -729,7 +765,7 @@ static void run(struct ferryd *d)
 	struct err e;
 
 	world.is_stopped = false;
-	world.operations = 0;
+	world.operations = world.lists = 0;
 	world.dir = d->dir;
 	assert_int_equal(store_open(d->state, &d->store, &e), 0);
 	d->main = worker_new("test", &e);

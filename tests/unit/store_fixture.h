@@ -114,7 +114,7 @@ static const unsigned char some_sha256[DIGEST_BYTES] = {1, 2, 3};
 
 static UNUSED struct store_file a_file(const char *path)
 {
-	return (struct store_file){path, strlen(path), 100, 1700000000000, 0};
+	return (struct store_file){path, strlen(path), 100, 1700000000000, 0, 0, 0};
 }
 
 /* 0: not new */

@@ -34,7 +34,7 @@ static void test_claim__takes_each_part_of_the_version_seriously(void **state)
 static void test_unknown__keeps_unsigned_sizes_and_any_bytes(void **state)
 {
 	struct scene *t = *state;
-	struct store_file f = {"gr\xc3\xbc\xff", 5, UINT64_MAX, -1, UINT64_MAX - 1};
+	struct store_file f = {"gr\xc3\xbc\xff", 5, UINT64_MAX, -1, UINT64_MAX - 1, 0, 0};
 	bool is_new;
 	int64_t id;
 
@@ -57,7 +57,7 @@ static void test_unknown__answers_for_more_files_than_one_request_holds(void **s
 	bool *is_new = mem_new_array(N, sizeof(*is_new));
 
 	for (uint64_t i = 0; i < N; i++)
-		files[i] = (struct store_file){"f", 1, i, 0, 0};
+		files[i] = (struct store_file){"f", 1, i, 0, 0, 0, 0};
 	check_ok(store_claim(t->store, "r", files, N / 2, clock_wall_ms(), ids, &last));
 	check_ok(store_unknown(t->store, "r", files, N, clock_wall_ms(), is_new, &last));
 	for (size_t i = 0; i < N; i++)
@@ -97,7 +97,7 @@ static void test_claim__leaves_alone_what_may_still_be_at_the_source(void **stat
 static void test_claim__refuses_names_that_no_gate_has_seen(void **state)
 {
 	struct scene *t = *state;
-	struct store_file nul = {"a\0b", 3, 0, 0, 0}, empty = {"", 0, 0, 0, 0};
+	struct store_file nul = {"a\0b", 3, 0, 0, 0, 0, 0}, empty = {"", 0, 0, 0, 0, 0, 0};
 	int64_t id = 77;
 
 	check_refused(store_claim(t->store, "r", &nul, 1, 0, &id, &last), ERR_BUG,
@@ -110,7 +110,7 @@ static void test_claim__refuses_names_that_no_gate_has_seen(void **state)
 static void test_quarantine__tells_the_first_time_only(void **state)
 {
 	struct scene *t = *state;
-	struct store_file f = {"a\0\x1b[2J", 6, 5, 0, 0};
+	struct store_file f = {"a\0\x1b[2J", 6, 5, 0, 0, 0, 0};
 	struct store_filter all = {.state = JOB_QUARANTINED, .limit = 10};
 	struct store_job_info info[10];
 	bool first;
@@ -130,7 +130,7 @@ static void test_quarantine__takes_empty_and_endless_names(void **state)
 {
 	struct scene *t = *state;
 	char *name = mem_new(20000);
-	struct store_file none = {NULL, 0, 5, 0, 0}, endless = {name, 20000, 5, 0, 0};
+	struct store_file none = {NULL, 0, 5, 0, 0, 0, 0}, endless = {name, 20000, 5, 0, 0, 0, 0};
 	bool first;
 
 	memset(name, 'x', 20000);
@@ -177,7 +177,7 @@ static void test_stored__needs_a_destination(void **state)
 static void test_stored__learns_a_size_the_listing_did_not_tell(void **state)
 {
 	struct scene *t = *state;
-	struct store_file f = {"a", 1, UINT64_MAX, -1, 0};
+	struct store_file f = {"a", 1, UINT64_MAX, -1, 0, 0, 0};
 	struct store_new_delivery to = {"d", "a", 1};
 	int64_t job, id;
 
