@@ -4,6 +4,7 @@
 
 #include "adapters/endpoint_state.h"
 #include "adapters/logins.h"
+#include "adapters/proofs.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
@@ -250,7 +251,7 @@ static void connect_fiber(void *arg)
 {
 	struct endpoint *p = arg;
 	struct trace *t = begin_trace(p);
-	uint64_t proofs = endpoint_proofs(p);
+	uint64_t proofs = proofs_look(p->settings);
 	struct connection *c = NULL;
 	struct err e;
 	int r = endpoint_await_turn(p, proofs, &e);

@@ -3,40 +3,13 @@
 #include "adapters/proofs.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
-#include "daemon/runtime/work.h"
 
 enum { LOOK_EVERY_MS = 1000, TURN_EVERY_MS = 20 };
-
-struct look {
-	const struct endpoint_config *settings;
-	uint64_t stamp;
-};
-
-static int take_stamp(void *arg, struct err *e)
-{
-	struct look *l = arg;
-
-	(void)e;
-	l->stamp = proofs_stamp(l->settings);
-	return 0;
-}
-
-uint64_t endpoint_proofs(struct endpoint *p)
-{
-	struct look l = {.settings = p->settings};
-	struct err e;
-
-	/* without a login there is nothing to look at; a cancel comes back at the next wait */
-	if (p->settings->auth_count &&
-	    work_run(take_stamp, &l, "looking at keys and secrets", &e) < 0)
-		return 0;
-	return l.stamp;
-}
 
 static void look_fiber(void *arg)
 {
 	struct endpoint *p = arg;
-	uint64_t now = endpoint_proofs(p);
+	uint64_t now = proofs_look(p->settings);
 
 	p->looked_ms = clock_mono_ms();
 	p->is_looking = false;

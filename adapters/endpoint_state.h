@@ -62,9 +62,8 @@ void endpoint_keep(void *endpoint);
 void endpoint_pump(struct endpoint *p);
 
 /* A stopped endpoint is tried once more when what its login is made of changes on disk
- * (endpoint_proofs.c). The stamp of now, from a fiber: */
-uint64_t endpoint_proofs(struct endpoint *p);
-/* True while that is found out; ends in endpoint_pump(). At most once a second. */
+ * (endpoint_proofs.c). True while that is found out; ends in endpoint_pump(). At most once a
+ * second. */
 bool endpoint_looks_again(struct endpoint *p);
 /* Waits while another worker tries the same login first (logins.h); fails with what the server said
  * to it. After 0 logins_end() is due. */

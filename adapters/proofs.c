@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "daemon/runtime/work.h"
+
 static void add(uint64_t *stamp, uint64_t n)
 {
 	*stamp = (*stamp ^ n) * UINT64_C(1099511628211); /* FNV-1a */
@@ -95,4 +97,30 @@ uint64_t proofs_stamp(const struct endpoint_config *e)
 	for (size_t i = 0; i < e->via_count; i++)
 		add(&stamp, proofs_stamp(e->via[i]));
 	return stamp;
+}
+
+struct look {
+	const struct endpoint_config *endpoint;
+	uint64_t stamp;
+};
+
+static int take_stamp(void *arg, struct err *e)
+{
+	struct look *l = arg;
+
+	(void)e;
+	l->stamp = proofs_stamp(l->endpoint);
+	return 0;
+}
+
+uint64_t proofs_look(const struct endpoint_config *endpoint)
+{
+	struct look l = {.endpoint = endpoint};
+	struct err e;
+
+	/* without a login there is nothing to look at; a cancel comes back at the next wait */
+	if (!endpoint->auth_count ||
+	    work_run(take_stamp, &l, "looking at keys and secrets", &e) < 0)
+		return 0;
+	return l.stamp;
 }

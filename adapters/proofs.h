@@ -16,3 +16,5 @@
 #include "config/config.h"
 
 uint64_t proofs_stamp(const struct endpoint_config *endpoint);
+/* The same from a fiber, on the pool. 0: not known, a cancel came; or there is no login to prove. */
+uint64_t proofs_look(const struct endpoint_config *endpoint);

@@ -33,35 +33,12 @@ struct tunnels {
 
 /* ---- one connection's life ----------------------------------------------------------------- */
 
-struct look {
-	const struct endpoint_config *settings;
-	uint64_t stamp;
-};
-
-static int take_stamp(void *arg, struct err *e)
-{
-	struct look *l = arg;
-
-	(void)e;
-	l->stamp = proofs_stamp(l->settings);
-	return 0;
-}
-
-/* 0: not known, a cancel came. */
-static uint64_t proofs_now(const struct tunnels *t)
-{
-	struct look l = {.settings = t->settings};
-	struct err e;
-
-	return work_run(take_stamp, &l, "looking at keys and secrets", &e) < 0 ? 0 : l.stamp;
-}
-
 /* A password that was refused to the files of this endpoint is not sent again by its tunnels. */
 static int begin_turn(struct tunnels *t, struct err *e)
 {
 	enum login_leave leave;
 
-	t->proofs = proofs_now(t);
+	t->proofs = proofs_look(t->settings);
 	while ((leave = logins_begin(t->settings->fingerprint, t->proofs, e)) == LOGIN_WAIT)
 		if (fiber_sleep(TURN_EVERY_MS, "the first login, by another worker", e) < 0)
 			return e->kind;
@@ -141,7 +118,7 @@ static void await_change(struct tunnels *t)
 	struct err e;
 
 	while (t->has_stopped && fiber_sleep(LOOK_EVERY_MS, "keys or secrets to change", &e) == 0) {
-		uint64_t now = proofs_now(t);
+		uint64_t now = proofs_look(t->settings);
 
 		if (!now || (now == t->proofs && !logins_work(t->settings->fingerprint)))
 			continue;

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdbool.h>
 #include <string.h>
 #include <sys/pidfd.h>
@@ -14,6 +13,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/program.h"
 
 #define CODE "SECRET-COMMAND"
 
@@ -26,55 +26,14 @@ struct running {
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
-/* Only what programs cannot do without; our own environment may hold secrets. */
-static int spawn(pid_t *pid, const char *const *argv, const posix_spawn_file_actions_t *files,
-                 const posix_spawnattr_t *attributes)
-{
-	char *home _cleanup_free_ = mem_printf("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
-	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C.UTF-8";
-	char *const environment[] = {path, lang, home, NULL};
-
-	return posix_spawn(pid, argv[0], files, attributes, (char *const *)(uintptr_t)argv,
-	                   environment);
-}
-
-static int spawn_with_output(pid_t *pid, const char *const *argv, int output)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int r;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	if (posix_spawn_file_actions_init(&files) != 0)
-		return ENOMEM;
-	if (posix_spawnattr_init(&attributes) != 0) {
-		(void)posix_spawn_file_actions_destroy(&files);
-		return ENOMEM;
-	}
-	r = posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
-	r = r ? r : posix_spawn_file_actions_adddup2(&files, output, 1);
-	r = r ? r : posix_spawnattr_setpgroup(&attributes, 0);
-	r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(&attributes, &all);
-	r = r ? r
-	      : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
-	                                                      POSIX_SPAWN_SETSIGMASK |
-	                                                      POSIX_SPAWN_SETSIGDEF);
-	r = r ? r : spawn(pid, argv, &files, &attributes);
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&files);
-	return r;
-}
-
 static int start(struct running *p, const char *const *argv, struct err *e)
 {
-	int ends[2], r;
+	int ends[2], files[3] = {-1, -1, -1}, r;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_errno(e, ERR_LOCAL, CODE, "pipe for %s", p->name);
-	r = spawn_with_output(&p->pid, argv, ends[1]);
+	files[1] = ends[1];
+	r = program_start(argv, files, &p->pid);
 	(void)close(ends[1]); /* the program has its own */
 	if (r == 0) {
 		p->output = ends[0];

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
@@ -10,6 +9,7 @@
 #include "adapters/sftp/proxy.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
+#include "daemon/base/program.h"
 #include "daemon/runtime/work.h"
 
 /* After SIGTERM, then after SIGKILL. */
@@ -230,48 +230,6 @@ static char **make_argv(const struct endpoint_config *endpoint)
 	return argv;
 }
 
-static int spawn(struct start *s, const posix_spawn_file_actions_t *files,
-                 const posix_spawnattr_t *attributes)
-{
-	/* what programs cannot do without; our own environment may hold secrets */
-	char *home _cleanup_free_ = mem_printf("HOME=%s", getenv("HOME") ? getenv("HOME") : "/");
-	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", lang[] = "LANG=C.UTF-8";
-	char *const environment[] = {path, lang, home, NULL};
-
-	return posix_spawn(&s->pid, s->argv[0], files, attributes, s->argv, environment);
-}
-
-static int spawn_with_files(struct start *s)
-{
-	posix_spawn_file_actions_t files;
-	posix_spawnattr_t attributes;
-	sigset_t none, all;
-	int r;
-
-	(void)sigemptyset(&none);
-	(void)sigfillset(&all);
-	if (posix_spawn_file_actions_init(&files) != 0)
-		return ENOMEM;
-	if (posix_spawnattr_init(&attributes) != 0) {
-		(void)posix_spawn_file_actions_destroy(&files);
-		return ENOMEM;
-	}
-	r = posix_spawn_file_actions_adddup2(&files, s->io[1], 0);
-	r = r ? r : posix_spawn_file_actions_adddup2(&files, s->io[1], 1);
-	r = r ? r : posix_spawn_file_actions_adddup2(&files, s->errors[1], 2);
-	r = r ? r : posix_spawnattr_setpgroup(&attributes, 0);
-	r = r ? r : posix_spawnattr_setsigmask(&attributes, &none);
-	r = r ? r : posix_spawnattr_setsigdefault(&attributes, &all);
-	r = r ? r
-	      : posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP |
-	                                                      POSIX_SPAWN_SETSIGMASK |
-	                                                      POSIX_SPAWN_SETSIGDEF);
-	r = r ? r : spawn(s, &files, &attributes);
-	(void)posix_spawnattr_destroy(&attributes);
-	(void)posix_spawn_file_actions_destroy(&files);
-	return r;
-}
-
 static void close_both(const int *ends)
 {
 	(void)close(ends[0]); /* never used: nothing can be lost */
@@ -283,6 +241,7 @@ static int start(void *arg, struct err *e)
 {
 	struct start *s = arg;
 	struct escaped tmp;
+	int files[3];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->io) < 0)
 		return err_errno(e, ERR_LOCAL, "PROXY-COMMAND", "a socket for the proxy command");
@@ -291,7 +250,9 @@ static int start(void *arg, struct err *e)
 		close_both(s->io);
 		return e->kind;
 	}
-	errno = spawn_with_files(s);
+	files[0] = files[1] = s->io[1];
+	files[2] = s->errors[1];
+	errno = program_start((const char *const *)s->argv, files, &s->pid);
 	if (errno == 0) {
 		(void)close(s->io[1]); /* the program has its own */
 		(void)close(s->errors[1]);
