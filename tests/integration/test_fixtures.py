@@ -1,5 +1,8 @@
 """The tools themselves: a test suite that lies is worse than none."""
+import os
+import socket
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +11,8 @@ from lib.password_server import PasswordServer
 from lib.proxy import Proxy
 from lib.sshd import Sshd
 from lib.syscalls import Order, read
+
+PEERS = Path(__file__).parent.parent / "lib/ssh_peers.py"
 
 
 def sftp(sshd, batch, port=None):
@@ -52,6 +57,30 @@ def test_password_server__counts_attempts(place):
     with PasswordServer(place, "right") as server:
         assert server.known_hosts_line.startswith("[127.0.0.1]")
         assert server.attempts == []
+
+
+NO_NAMES = """import os, socket
+socket.gethostname = lambda: "machine"
+socket.getfqdn = lambda *_: os._exit(9)
+"""
+
+
+def test_ssh_servers__ask_no_name_server(place):
+    """They do so, where they do, when they begin to listen, and again before they answer a login."""
+    (place / "peers").mkdir()
+    (place / "sitecustomize.py").write_text(NO_NAMES)
+    run = subprocess.run(["/usr/bin/python3", "-W", "ignore", PEERS, place / "peers", "password", "prompts"],
+                         env={**os.environ, "PYTHONPATH": str(place)}, stdin=subprocess.DEVNULL,
+                         capture_output=True, text=True, timeout=60)
+    assert run.returncode == 0 and "READY" in run.stdout, run.stderr
+
+
+def test_password_server__asks_no_name_server(place, monkeypatch):
+    asked = []
+    monkeypatch.setattr(socket, "gethostname", lambda: "machine")
+    monkeypatch.setattr(socket, "getfqdn", lambda *_: asked.append(1) or "machine")
+    with PasswordServer(place, "right"):
+        assert not asked
 
 
 def test_ledger__sees_loss_damage_and_doubles(place):

@@ -5,6 +5,7 @@ import threading
 import asyncssh
 
 from lib.processes import free_port
+from lib.ssh_listen import listen
 
 
 class Judge(asyncssh.SSHServer):
@@ -49,8 +50,8 @@ class PasswordServer:
 
     async def listen(self):
         root = str(self.home).encode()
-        self.server = await asyncssh.listen(
-            "127.0.0.1", self.port, server_host_keys=[self.key], server_factory=lambda: self.judge(self),
+        self.server = await listen(
+            self.port, server_host_keys=[self.key], server_factory=lambda: self.judge(self),
             sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=root))
 
     def __enter__(self):

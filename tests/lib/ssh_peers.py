@@ -290,27 +290,8 @@ def start_password(folder, names, started):
         def validate_kbdint_response(self, username, responses):
             return responses == ["pass word"]
 
-    async def serve():
-        for name, methods in (("password", ["password"]), ("keyboard", ["keyboard"])):
-            names[name] = free_port()
-            server = await asyncssh.listen(
-                "127.0.0.1", names[name], server_host_keys=[str(host_key)],
-                server_factory=lambda name=name, methods=methods: Judge(name, methods),
-                sftp_factory=True)
-            keep.append(server)
-        ready.set()
-
-    keep = []
-    ready = threading.Event()
-    loop = asyncio.new_event_loop()
-
-    def run():
-        asyncio.set_event_loop(loop)
-        loop.run_until_complete(serve())
-        loop.run_forever()
-
-    threading.Thread(target=run, daemon=True).start()
-    assert ready.wait(20)
+    for name, methods in (("password", ["password"]), ("keyboard", ["keyboard"])):
+        run_asyncssh(host_key, name, names, lambda name=name, methods=methods: Judge(name, methods))
     return counts
 
 
@@ -550,7 +531,7 @@ def start_prompts(folder, names, counts):
 
 
 def run_asyncssh(host_key, name, names, factory):
-    import asyncssh
+    from lib.ssh_listen import listen
 
     ready = threading.Event()
     loop = asyncio.new_event_loop()
@@ -558,8 +539,8 @@ def run_asyncssh(host_key, name, names, factory):
 
     async def serve():
         names[name] = free_port()
-        keep.append(await asyncssh.listen("127.0.0.1", names[name], server_host_keys=[str(host_key)],
-                                          server_factory=factory, sftp_factory=True))
+        keep.append(await listen(names[name], server_host_keys=[str(host_key)], server_factory=factory,
+                                 sftp_factory=True))
         ready.set()
 
     def run():
