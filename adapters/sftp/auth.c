@@ -63,6 +63,7 @@ static int ask_methods(struct login *l, struct err *e)
 	char *list;
 	int rc;
 
+	TRACE(l->ssh->trace, TRACE_AUTH, "trying none, to learn what the server accepts");
 	do {
 		transport_begin(l->ssh->transport);
 		list = libssh2_userauth_list(lib, user, (unsigned)strlen(user));

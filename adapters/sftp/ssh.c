@@ -157,6 +157,15 @@ int ssh_failed(struct ssh *s, enum ssh_phase phase, int rc, struct err *e)
 	return e->kind;
 }
 
+/* Whose turn was it? The error names the phase; the trace names the wait and who kept silent. */
+static void trace_timeout(const struct ssh *s, const struct transport_evidence *seen,
+                          const struct err *e)
+{
+	TRACE(s->trace, TRACE_ERROR,
+	      "%s: nothing came for %.1f s; %zu bytes are not sent yet, %zu not read", e->message,
+	      (double)seen->silent_ms / 1000.0, seen->unsent_bytes, seen->pending_bytes);
+}
+
 int ssh_interrupted(struct ssh *s, enum ssh_phase phase, int64_t budget_ms, struct err *e)
 {
 	struct transport_evidence seen;
@@ -164,6 +173,7 @@ int ssh_interrupted(struct ssh *s, enum ssh_phase phase, int64_t budget_ms, stru
 
 	transport_evidence(s->transport, &seen);
 	if (strcmp(e->code, "TIMEOUT") == 0) {
+		trace_timeout(s, &seen, e);
 		if (phase == SSH_IDENTIFICATION)
 			return diagnosis_silence(budget_ms, e);
 		return diagnosis_timeout(phases[phase].timeout_code, phases[phase].words, budget_ms,

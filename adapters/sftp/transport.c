@@ -6,6 +6,7 @@
 #include "adapters/sftp/packet_dump.h"
 #include "adapters/trace.h"
 #include "daemon/base/buf.h"
+#include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 
 enum {
@@ -31,6 +32,7 @@ struct transport {
 	size_t call_bytes, refusals;
 
 	uint64_t received, consumed, sent;
+	int64_t heard_ms; /* when something last came; clock_mono_ms() */
 	struct identification identification;
 	enum identification_state identification_state;
 	struct kex_tap ours, theirs;
@@ -64,6 +66,7 @@ static int read_some(struct transport *t, struct err *e)
 			return (int)n;
 		buf_added(&t->in, (size_t)n);
 		t->received += (uint64_t)n;
+		t->heard_ms = clock_mono_ms();
 		TRACE(t->trace, TRACE_SOCKET, "received %zd bytes", n);
 		signal_raise(&t->arrived);
 		if (n < READ_BYTES && t->carrier->short_is_all)
@@ -151,6 +154,7 @@ struct transport *transport_new(struct carrier *carrier, struct trace *trace)
 
 	t->carrier = carrier;
 	t->trace = trace;
+	t->heard_ms = clock_mono_ms();
 	buf_init(&t->in, IN_MAX + READ_BYTES);
 	buf_init(&t->out, TRANSPORT_OUT_MAX);
 	signal_init(&t->arrived);
@@ -376,6 +380,8 @@ void transport_evidence(const struct transport *t, struct transport_evidence *ou
 	        .identification_state = t->identification_state,
 	        .pending = buf_data(&t->in),
 	        .pending_bytes = buf_len(&t->in),
+	        .unsent_bytes = buf_len(&t->out),
+	        .silent_ms = clock_mono_ms() - t->heard_ms,
 	        .ours = &t->ours,
 	        .theirs = &t->theirs,
 	        .ended = t->ended,

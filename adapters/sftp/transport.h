@@ -90,6 +90,8 @@ struct transport_evidence {
 	enum identification_state identification_state;
 	const unsigned char *pending; /* came, was not taken */
 	size_t pending_bytes;
+	size_t unsent_bytes; /* of ours, still in the queue */
+	int64_t silent_ms;   /* since the last byte came, or since the beginning */
 	const struct kex_tap *ours, *theirs;
 	bool ended;    /* the peer closed its side */
 	bool flooded;  /* too many bytes before login */

@@ -141,9 +141,10 @@ const struct code_text codes_ssh[] = {
          "The server asks for two factors, `auth:` has one.",
          "Add the method that the message names to `auth:`, in the order the server asks."},
         {"SSH-AUTH-TIMEOUT", ERR_NETWORK, "The login was not finished within timeouts.auth.",
-         "A server that looks users up in a slow directory, or a second factor that waits for a "
-         "person.",
-         "It is tried again; where that is normal raise timeouts.auth."},
+         "A server that looks users up in a slow directory, or our address or its own name in a "
+         "DNS that does not answer (five seconds a try); a second factor that waits for a person.",
+         "It is tried again. The trace tells what was waited for and for how long the server was "
+         "silent; the reason is in its log. Where that is normal raise timeouts.auth."},
         {"SSH-NO-SFTP", ERR_CONFIG, "The login works, but the server starts no SFTP.",
          "An account limited to a shell, to SCP or to tunnels; SFTP is switched off.",
          "Ask the partner to enable the sftp subsystem for this account."},

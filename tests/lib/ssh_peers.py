@@ -271,6 +271,8 @@ def start_password(folder, names, started):
 
         def begin_auth(self, username):
             counts[self.name] = counts.get(self.name, 0) + 1
+            if username == "slow":
+                return asyncio.sleep(3600)  # a directory that does not answer
             return username != "open"
 
         def password_auth_supported(self):

@@ -1,6 +1,7 @@
 /* Logging in: keys in every format, passwords both ways, and each thing that can be wrong. */
 #include <sys/stat.h>
 
+#include "adapters/trace.h"
 #include "tests/runtime/ssh_peers.h"
 
 static bool says(const struct err *e, const char *words)
@@ -349,6 +350,58 @@ static void test_login__takes_an_account_without_a_proof_only_when_told(void **s
 	rig_run(open_account);
 }
 
+/* ---- a server that thinks too long --------------------------------------------------------- */
+
+static void read_trace(const char *file, char *out, size_t room)
+{
+	FILE *f = fopen(file, "r");
+
+	check(f);
+	out[fread(out, 1, room - 1, f)] = '\0';
+	check(fclose(f) == 0);
+}
+
+static void silent_server(struct worker *w)
+{
+	struct trace_config settings = {.mask = TRACE_MASK_DEFAULT,
+	                                .when = TRACE_FAILURE,
+	                                .max_bytes = 1 << 20,
+	                                .keep_ms = 60000};
+	struct session *s = NULL;
+	struct partner p;
+	struct trace *t;
+	char folder[128], file[TRACE_FILE_BYTES], text[16 * 1024];
+	const char *end;
+	size_t unsent = 1, unread = 1;
+	struct err e;
+
+	(void)w;
+	(void)snprintf(folder, sizeof(folder), "%s/traces", peers.folder);
+	settings.dir = folder;
+	password_partner(&p, "password", "pass word");
+	p.endpoint.user = "slow";
+	p.endpoint.timeouts.auth_ms = 400;
+	t = trace_new(&settings, "partner", TRACE_MASK_DEFAULT, TRACE_FAILURE);
+	check(session_open(&p.endpoint, t, &s, &e) == ERR_NETWORK);
+	check(strcmp(e.code, "SSH-AUTH-TIMEOUT") == 0 && says(&e, "within 0.4 s"));
+	trace_failed(t, &e);
+	check(trace_file(t));
+	(void)snprintf(file, sizeof(file), "%s", trace_file(t));
+	trace_free(t);
+	read_trace(file, text, sizeof(text));
+	check(strstr(text, "trying none, to learn"));
+	end = strstr(text, " waiting for the login methods of the server: nothing came for ");
+	check(end && sscanf(strchr(end, ';'), "; %zu bytes are not sent yet, %zu not read", &unsent,
+	                    &unread) == 2);
+	check(unsent == 0 && unread == 0);
+}
+
+static void test_login__tells_who_was_silent_when_it_takes_too_long(void **state)
+{
+	(void)state;
+	rig_run(silent_server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +418,7 @@ int main(void)
 	        cmocka_unit_test(test_login__answers_a_prompt_with_the_password),
 	        cmocka_unit_test(test_login__keeps_a_password_the_server_does_not_want),
 	        cmocka_unit_test(test_login__takes_an_account_without_a_proof_only_when_told),
+	        cmocka_unit_test(test_login__tells_who_was_silent_when_it_takes_too_long),
 	};
 	int failed;
 
