@@ -102,11 +102,15 @@ static void bind_key(struct binder *b, const struct key *k, const struct node *m
  * the table; NULL when it is one. */
 static const struct key *bare_key(const struct table *t, const struct node *n)
 {
-	const struct key *k = t->bare && n && !node_is_nothing(n) ? find_key(t, t->bare) : NULL;
-	const struct node *first = n ? n->first : NULL;
+	const struct key *k;
+	const struct node *first;
 
-	if (!k || n->broken || n->kind == NODE_SCALAR)
-		return n && !n->broken ? k : NULL;
+	if (!t->bare || !n || n->broken || node_is_nothing(n))
+		return NULL;
+	k = find_key(t, t->bare);
+	if (!k || n->kind == NODE_SCALAR)
+		return k;
+	first = n->first;
 	if (n->kind != NODE_MAP || !k->table || !first || first->broken)
 		return NULL;
 	return !find_key(t, first->key->text) && find_key(k->table, first->key->text) ? k : NULL;

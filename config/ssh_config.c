@@ -168,7 +168,7 @@ static void tell_unknown(struct parser *p, const struct cursor *c, const char *w
 		return;
 	for (i = 0; i < SSH_KEYWORD_COUNT; i++)
 		names[i] = keywords[i].text;
-	for (i = 0; word[i] && i < sizeof(lower) - 1; i++)
+	for (i = 0; i < sizeof(lower) - 1 && word[i]; i++)
 		lower[i] = word[i] >= 'A' && word[i] <= 'Z' ? (char)(word[i] + 32) : word[i];
 	lower[i] = '\0';
 	if (strlen(word) < sizeof(lower) && p->problems->count < PROBLEMS_MAX) /* else not shown */

@@ -54,7 +54,7 @@ static const char *in_capitals(const char *text, char out[CODE_BYTES])
 {
 	size_t n = 0;
 
-	for (; text[n] && n < CODE_BYTES - 1; n++)
+	for (; n < CODE_BYTES - 1 && text[n]; n++)
 		out[n] = (char)toupper((unsigned char)text[n]);
 	out[n] = '\0';
 	return out;
