@@ -86,6 +86,22 @@ static bool is_fatal(int result)
 	return result == ERR_NETWORK || result == ERR_PROTOCOL || result == ERR_BUG;
 }
 
+/* Even "no such file" proves a server that works, also where the adapter drops the connection after
+ * it (FTP). What is wrong with one file must not keep others waiting, nor be told as their reason. */
+static bool proves_a_server(int result)
+{
+	switch (result) {
+	case ERR_BUSY:
+	case ERR_OBJECT:
+	case ERR_POLICY:
+	case ERR_INTEGRITY:
+	case ERR_LOCAL:
+		return true;
+	default:
+		return false;
+	}
+}
+
 void slot_judge(struct slot *s, int result, const struct err *e)
 {
 	struct endpoint *p = s->endpoint;
@@ -95,14 +111,15 @@ void slot_judge(struct slot *s, int result, const struct err *e)
 		return;
 	if (result < 0)
 		note_failure(s, e);
-	if (is_gone) {
-		if (!s->has_worked && result < 0 && e && result != ERR_CANCELED)
+	if (!s->has_worked && result != ERR_CANCELED) {
+		s->has_worked = !is_gone || proves_a_server(result);
+		if (s->has_worked)
+			breaker_succeeded(&p->breaker);
+		else if (result < 0 && e)
 			breaker_failed(&p->breaker, clock_mono_ms(), e);
-		slot_retire(s);
-	} else if (!s->has_worked && result != ERR_CANCELED) {
-		s->has_worked = true; /* even "no such file" proves a server that works */
-		breaker_succeeded(&p->breaker);
 	}
+	if (is_gone)
+		slot_retire(s);
 }
 
 void slot_give_back(struct slot *s)

@@ -623,6 +623,37 @@ static void test_endpoint__an_objects_failure_leaves_the_connection(void **state
 	run(body_objects);
 }
 
+/* As FTP does: whatever goes wrong with a file, the connection is dropped. */
+static void body_drops_with_the_file(enum err_kind kind, const char *code)
+{
+	int connects = fake.connects;
+	struct lease l;
+
+	must_take(&l);
+	l.connection->is_dead = true;
+	give_failed(&l, kind, code);
+	check(status().state != ENDPOINT_RETRYING && status().last.kind == 0);
+	must_take(&l); /* another file: at once, and not refused for the first one's reason */
+	check(fake.connects == connects + 2);
+	l.connection->is_dead = true;
+	give_failed(&l, kind, code);
+}
+
+static void body_files_fail(void)
+{
+	body_drops_with_the_file(ERR_OBJECT, "OBJ-MISSING");
+	body_drops_with_the_file(ERR_BUSY, "OBJ-NO-SPACE");
+	body_drops_with_the_file(ERR_POLICY, "FILE-TOO-LARGE");
+	body_drops_with_the_file(ERR_INTEGRITY, "DATA-SHORT");
+	body_drops_with_the_file(ERR_LOCAL, "SPOOL-WRITE");
+}
+
+static void test_endpoint__a_files_failure_keeps_no_others_waiting(void **state)
+{
+	(void)state;
+	run(body_files_fail);
+}
+
 static void body_hangs_up(void)
 {
 	struct lease l;
@@ -1137,6 +1168,7 @@ int main(void)
 	        test(test_endpoint__a_late_connection_serves_the_next),
 	        test(test_endpoint__a_dead_connection_fails_its_leases_and_goes),
 	        test(test_endpoint__an_objects_failure_leaves_the_connection),
+	        test(test_endpoint__a_files_failure_keeps_no_others_waiting),
 	        test(test_endpoint__a_server_that_hangs_up_is_not_hammered),
 	        test(test_endpoint__goes_on_with_what_the_server_allows),
 	        test(test_endpoint__idle_connections_are_pinged_and_then_closed),
