@@ -302,14 +302,17 @@ int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e
 
 /* ---- login --------------------------------------------------------------------------------- */
 
+#define CODE_CURE                                                                    \
+	"Check this machine's clock (`timedatectl`), and secret, algorithm, digits " \
+	"and period of the one-time codes"
+
 static const char *login_cure(const struct diagnosis_login *l)
 {
 	if (l->rsa_sha1)
 		return "The key is RSA, which this libssh2 can only sign with SHA-1; servers since "
 		       "OpenSSH 8.8 refuse that: use an Ed25519 or ECDSA key, or libssh2 1.11.1";
 	if (l->code_refused)
-		return "Check this machine's clock (`timedatectl`), and secret, algorithm, digits "
-		       "and period of the one-time codes";
+		return CODE_CURE;
 	if (strstr(l->tried, "certificate"))
 		return "Servers never say why they refuse a certificate: check its validity and "
 		       "names above, and that the partner trusts who signed it";
@@ -320,6 +323,14 @@ static const char *login_cure(const struct diagnosis_login *l)
 	       "expired";
 }
 
+/* What was accepted needs no check. */
+static const char *rest_cure(const struct diagnosis_login *l)
+{
+	return l->code_refused ? CODE_CURE
+	                       : "Check the password or the answers with the partner; the account "
+	                         "may be locked or expired";
+}
+
 int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
 {
 	char user[SHORT_ROOM], tried[LIST_ROOM + 160], offered[SHORT_ROOM];
@@ -327,6 +338,11 @@ int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
 	const char *t = shown(l->tried, tried, sizeof(tried));
 	const char *o = shown(l->offered, offered, sizeof(offered));
 
+	if (l->partial && (l->code_refused || l->answer_refused))
+		return err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", 0,
+		               "the server accepted a part of the login of user %s and refused the "
+		               "rest. Tried: %s. It still wants: %s. %s",
+		               u, t, o, rest_cure(l));
 	if (l->partial)
 		return err_set(e, ERR_AUTH, "SSH-AUTH-PARTIAL", 0,
 		               "the server accepted a part of the login of user %s but wants more: "

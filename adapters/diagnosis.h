@@ -82,6 +82,7 @@ struct diagnosis_login {
 	bool partial;        /* something was accepted, and the server wants more */
 	bool rsa_sha1;       /* an RSA key was tried with a library that can only do SHA-1 */
 	bool code_refused;   /* a one-time code was sent, and did not help */
+	bool answer_refused; /* a password or an answer was sent, and did not help */
 	const char *library;
 };
 /* SSH-AUTH-REFUSED or, when the server wants more than is configured, SSH-AUTH-PARTIAL. */

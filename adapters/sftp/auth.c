@@ -165,6 +165,7 @@ static int refused(struct login *l, int rc, struct err *e)
 	l->any_partial |= l->partial;
 	l->keys_are_spoiled |= rc == LIBSSH2_ERROR_METHOD_NONE;
 	l->code_refused |= l->round.sent_code && !l->partial;
+	l->answer_refused |= (l->by_password || l->round.sent_secret) && !l->partial;
 	l->rsa_sha1 |= !l->partial && l->step->kind == AUTH_PUBLICKEY &&
 	               strcmp(l->step->key.type, "ssh-rsa") == 0 && !ssh_has_rsa_sha2();
 	note_step(l, l->step, result_word(l, rc));
@@ -302,6 +303,7 @@ static int give_up(struct login *l, struct err *e)
 	                .partial = l->any_partial,
 	                .rsa_sha1 = l->rsa_sha1,
 	                .code_refused = l->code_refused,
+	                .answer_refused = l->answer_refused,
 	                .library = ssh_library(),
 	        },
 	        e);

@@ -61,7 +61,7 @@ struct login {
 	char tried[TRIED_ROOM];     /* for the error text, escaped */
 	bool heard, partial;        /* the server's answer to this step came; accepted a part */
 	bool any_partial;           /* some step was */
-	bool rsa_sha1, code_refused;
+	bool rsa_sha1, code_refused, answer_refused;
 	bool keys_are_spoiled; /* libssh2 1.11 sends no other key after one it has no algorithm for */
 	bool by_password;      /* the method, not a prompt: 60 is such a demand */
 	bool demanded;         /* a new password, as the answer to ours */

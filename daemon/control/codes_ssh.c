@@ -138,7 +138,7 @@ const struct code_text codes_ssh[] = {
          "logins are punished. Then ferryctl reload, or resume a route."},
         {"SSH-AUTH-PARTIAL", ERR_AUTH,
          "A part of the login was accepted, and the server wants more.",
-         "The server asks for two factors, `auth:` has one.",
+         "The server asks for two factors, `auth:` has one; or one of two keys is refused.",
          "Add the method that the message names to `auth:`, in the order the server asks."},
         {"SSH-AUTH-TIMEOUT", ERR_NETWORK, "The login was not finished within timeouts.auth.",
          "A server that looks users up in a slow directory, or our address or its own name in a "

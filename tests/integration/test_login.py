@@ -125,6 +125,21 @@ def test_login__a_code_of_a_wrong_secret_is_told_with_the_clock(login, ferryd, p
     assert said["code"] == "SSH-AUTH-REFUSED" and "timedatectl" in said["message"]
 
 
+def test_login__a_second_factor_that_is_refused_is_not_called_missing(login, ferryd, place):
+    login([key_of(place), {"keyboard-interactive": [{"prompt": "code", "totp": secret(place, "A" * 26)}]}],
+          "publickey,keyboard-interactive", [CODE])
+    said = ferryd.wait_stopped()
+    assert said["code"] == "SSH-AUTH-REFUSED" and "timedatectl" in said["message"]
+    assert "keyboard-interactive refused" in said["message"] and "Add the missing" not in said["message"]
+
+
+def test_login__a_wrong_password_behind_a_key_is_told_as_wrong(login, ferryd, place):
+    server = login([key_of(place), {"password": secret(place, "wrong")}], "publickey,password")
+    said = ferryd.wait_stopped()
+    assert said["code"] == "SSH-AUTH-REFUSED" and "password refused" in said["message"]
+    assert "Check the password" in said["message"] and server.failures() == 1
+
+
 def test_login__no_code_is_sent_twice_after_a_lost_connection(login, ferryd, place):
     """The PAM module refuses a code it has seen; the next one comes within half a minute."""
     server = login([{"keyboard-interactive": [{"prompt": "code", "totp": secret(place, TOTP_SECRET)}]}],

@@ -124,6 +124,14 @@ static void test_diagnosis__login_and_loss(void **state)
 	l.partial = true;
 	(void)diagnosis_login_refused(&l, &e);
 	check_err(&e, "SSH-AUTH-PARTIAL", ERR_AUTH, "wants more: password");
+	l.answer_refused = true;
+	(void)diagnosis_login_refused(&l, &e);
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, "Check the password or the answers");
+	l.code_refused = true;
+	(void)diagnosis_login_refused(&l, &e);
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH,
+	          "It still wants: password. Check this machine's clock");
+	l.code_refused = l.answer_refused = false;
 	l.user = l.tried = l.offered = long_text();
 	(void)diagnosis_login_refused(&l, &e);
 	check_err(&e, "SSH-AUTH-PARTIAL", ERR_AUTH, "missing method");
