@@ -33,21 +33,27 @@ struct put {
 
 /* ---- why it failed ------------------------------------------------------------------------- */
 
-enum { FULL_BELOW = 256 * 1024 };
+enum { FULL_BELOW = 256 * 1024, STATVFS_READ_ONLY = 1 };
 
-/* OpenSSH PROTOCOL §3.4: bsize, frsize, blocks, bfree, bavail, files, ffree, favail … */
-static bool is_full(const struct sftp_request *rq)
+enum disk_state { DISK_OTHER, DISK_FULL, DISK_READ_ONLY };
+
+/* OpenSSH PROTOCOL §3.4: bsize, frsize, blocks, bfree, bavail, files, ffree, favail, fsid, flag … */
+static enum disk_state state_of_disk(const struct sftp_request *rq)
 {
 	struct wire_in in = {rq->body, rq->body_bytes, false};
-	uint64_t v[8], free_bytes;
+	uint64_t v[10], free_bytes;
 
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 10; i++)
 		v[i] = wire_u64(&in);
 	if (in.is_broken)
-		return false;
+		return DISK_OTHER;
+	if (v[9] & STATVFS_READ_ONLY)
+		return DISK_READ_ONLY;
 	if (v[5] > 0 && v[7] == 0)
-		return true; /* no inode left */
-	return __builtin_mul_overflow(v[1], v[4], &free_bytes) ? false : free_bytes < FULL_BELOW;
+		return DISK_FULL; /* no inode left */
+	if (__builtin_mul_overflow(v[1], v[4], &free_bytes) || free_bytes >= FULL_BELOW)
+		return DISK_OTHER;
+	return DISK_FULL;
 }
 
 static char *parent_of(const char *path)
@@ -59,32 +65,39 @@ static char *parent_of(const char *path)
 	return slash == path ? mem_dup("/") : mem_dup_bytes(path, (size_t)(slash - path));
 }
 
-/* SSH_FX_FAILURE of a write is most often a full disk: ask. */
-static int explain_full(struct put *p, struct err *e)
+/* SSH_FX_FAILURE of a write is most often a full disk, or one that is read-only: ask. */
+static int explain_disk(struct put *p, struct err *e)
 {
 	_cleanup_free_ char *parent = parent_of(p->path);
 	struct sftp_request rq;
 	struct err ignored;
-	bool full = false;
+	enum disk_state state = DISK_OTHER;
 
 	if (e->kind != ERR_OBJECT || e->native != SFTP_FX_FAILURE ||
 	    !sftp_client_offers(p->client, SFTP_EXT_STATVFS))
 		return e->kind;
 	if (sftp_ask(&rq, p->client, SFTP_STATVFS, parent, &ignored) == 0 &&
 	    sftp_request_finish(&rq, sftp_client_settings(p->client)->request_ms, &ignored) == 0)
-		full = is_full(&rq);
+		state = state_of_disk(&rq);
 	sftp_request_release(&rq);
-	if (!full)
-		return e->kind;
-	return sftp_err_refine(e, ERR_BUSY, "OBJ-NO-SPACE",
-	                       "its disk is full: the partner must free space");
+	switch (state) {
+	case DISK_FULL:
+		return sftp_err_refine(e, ERR_BUSY, "OBJ-NO-SPACE",
+		                       "its disk is full: the partner must free space");
+	case DISK_READ_ONLY:
+		return sftp_err_refine(e, ERR_OBJECT, "OBJ-DENIED",
+		                       "its disk is read-only: ask the partner");
+	case DISK_OTHER:
+		break;
+	}
+	return e->kind;
 }
 
 static int explain(struct put *p, struct err *e)
 {
 	if (e->kind == ERR_OBJECT && strcmp(e->code, "OBJ-EXISTS") != 0)
 		sftp_explain(p->client, p->path, SFTP_WANT_FILE, e);
-	return explain_full(p, e);
+	return explain_disk(p, e);
 }
 
 /* ---- open ---------------------------------------------------------------------------------- */

@@ -307,6 +307,20 @@ def test_diagnosis__a_full_disk_behind_failure(ferryd, reach, partner):
         subprocess.run(["umount", "-l", str(small)], check=True)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a read-only file system of its own")
+def test_diagnosis__a_read_only_disk_behind_failure(ferryd, reach, partner):
+    sealed = partner.home / "sealed"
+    sealed.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", str(sealed)], capture_output=True).returncode:
+        pytest.skip("no mounts here")
+    try:
+        reach()
+        check(ferryd, "write", "OBJ-DENIED", "its disk is read-only", arguments=["--write", "--path", str(sealed)])
+    finally:
+        ferryd.stop()
+        subprocess.run(["umount", "-l", str(sealed)], check=True)
+
+
 def test_diagnosis__no_permission(ferryd, reach, partner):
     evil(partner, "denied")
     reach()
