@@ -7,26 +7,34 @@
 #include "adapters/ftps/report.h"
 #include "daemon/base/escape.h"
 
+enum { LAST_WORDS_ROOM = REPORT_ROOM + 40 };
+
 static bool holds(const char *text, const char *word)
 {
 	return strcasestr(text, word) != NULL;
 }
 
-static const char *server_words(const struct dialogue *d, char *out)
+/* " (the server's last words: ...)"; nothing when it has said nothing that we could read. */
+static const char *server_words(const struct dialogue *d, char out[LAST_WORDS_ROOM])
 {
-	return d->words[0] ? escape(d->words, strlen(d->words), out, REPORT_ROOM)
-	                   : "it has said nothing";
+	char words[REPORT_ROOM];
+
+	out[0] = '\0';
+	if (d->words[0])
+		(void)snprintf(out, LAST_WORDS_ROOM, " (the server's last words: %s)",
+		               escape(d->words, strlen(d->words), words, sizeof(words)));
+	return out;
 }
 
 int ftps_report(const struct report *r, struct ftps_meaning m, int native, const char *sentence)
 {
-	char path[REPORT_ROOM], words[REPORT_ROOM];
+	char path[REPORT_ROOM], words[LAST_WORDS_ROOM];
 
 	escape(r->about->path ? r->about->path : "", r->about->path ? strlen(r->about->path) : 0,
 	       path, sizeof(path));
-	return err_set(r->e, m.kind, m.code, native, "%s%s%s: %s%s%s (the server's last words: %s)",
-	               r->about->verb, path[0] ? " " : "", path, sentence, m.cure ? "; " : "",
-	               m.cure ? m.cure : "", server_words(r->d, words));
+	return err_set(r->e, m.kind, m.code, native, "%s%s%s: %s%s%s%s", r->about->verb,
+	               path[0] ? " " : "", path, sentence, m.cure ? "; " : "", m.cure ? m.cure : "",
+	               server_words(r->d, words));
 }
 
 /* ---- a reply that says no ------------------------------------------------------------------ */
@@ -62,6 +70,7 @@ static const struct words_row {
         ROW(550, 559, "permission", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
         ROW(550, 559, "not permitted", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
         ROW(550, 559, "not allowed", OBJECT, "OBJ-DENIED", "the partner must grant the right"),
+        ROW(550, 559, "read-only", OBJECT, "OBJ-DENIED", "the partner must let us write there"),
         ROW(500, 504, "", OBJECT, "FTP-UNSUPPORTED", NULL),
         ROW(552, 552, "", BUSY, "OBJ-NO-SPACE", "the partner must free space"),
         ROW(452, 452, "", BUSY, "OBJ-NO-SPACE", "the partner must free space"),

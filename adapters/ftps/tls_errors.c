@@ -25,6 +25,10 @@ static struct ftps_meaning certificate_meaning(int error)
 		return (struct ftps_meaning){ERR_TRUST, "TLS-UNKNOWN-CA",
 		                             "ask the partner for the certificate of its authority "
 		                             "and name it in tls.ca"};
+	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
+		return (struct ftps_meaning){ERR_TRUST, "TLS-UNKNOWN-CA",
+		                             "tls.ca holds an authority of that name with another "
+		                             "key: ask the partner for the one in use"};
 	default:
 		return (struct ftps_meaning){ERR_TRUST, "TLS-CERTIFICATE", NULL};
 	}
@@ -143,6 +147,8 @@ int ftps_no_handshake(const struct report *r)
 
 	if (r->s->tls.evidence.first[0])
 		return spoke_plainly(r);
+	if (r->s->tls.evidence.error) /* libcurl does not always tell that it was about this */
+		return ftps_not_trusted(r);
 	if (r->s->tls.evidence.alert >= 0)
 		return alerted(r);
 	escape(r->job->words, strlen(r->job->words), words, sizeof(words));

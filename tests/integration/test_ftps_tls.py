@@ -134,6 +134,13 @@ def test_tls__a_directory_of_authorities(asks, ferryd, serve, place, whose, code
     assert asks(server, tls={"ca": str(folder)}) == code, ferryd.told()
 
 
+def test_tls__an_authority_that_kept_its_name_and_changed_its_key(asks, ferryd, serve, place):
+    server = serve(Proftpd)
+    renewed = Authority(place / "renewed")
+    assert asks(server, tls={"ca": str(renewed.pem)}) == "TLS-UNKNOWN-CA", ferryd.told()
+    assert "another key" in ferryd.told()
+
+
 # ---- versions and ciphers ----------------------------------------------------------------------------
 
 STRONG, STRONGER = "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"
