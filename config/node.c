@@ -64,6 +64,8 @@ static const char *hint_for(const struct reader *r, const char *problem)
 	         "; is the line indented as its neighbours, and a value with \": \" in it quoted?"},
 	        {"cannot start any token",
 	         "; put values that begin with @, `, %, & or * in quotes"},
+	        {"did not find expected alphabetic",
+	         "; put values that begin with * or & in quotes: \"*.xml\""},
 	        {"did not find expected key", "; is the line indented as its neighbours?"},
 	        {"could not find expected ':'", "; a key is followed by a colon and a space"},
 	        {"did not find expected ',' or", "; a bracket or brace is not closed"},

@@ -78,6 +78,9 @@ static const struct mistake yaml[] = {
                           "scalar that begins on line 2; a quote is not closed"},
         {TOP("x: @a"), "ferryd.yaml:2:4: found character that cannot start any token; put values "
                        "that begin with @, `, %, & or * in quotes"},
+        {TOP("x: {match: *.xml}"),
+         "ferryd.yaml:2:13: did not find expected alphabetic or numeric character; put values that "
+         "begin with * or & in quotes: \"*.xml\""},
         {TOP("x: [1, 2"), "ferryd.yaml:3:1: did not find expected ',' or ']' while parsing a flow "
                           "sequence that begins on line 2; a bracket or brace is not closed"},
         {TOP(" daemon: {}"),
