@@ -172,7 +172,9 @@ static int explain(const struct asked *asked)
 	if (c && !buf_len(&out)) {
 		(void)fputs("ferryd: no endpoint has that name; these are there:\n", stderr);
 		for (size_t i = 0; i < c->endpoint_count; i++)
-			(void)fprintf(stderr, "  %s\n", escape_name(c->endpoints[i]->name, &tmp));
+			if (c->endpoints[i]->host)
+				(void)fprintf(stderr, "  %s\n",
+				              escape_name(c->endpoints[i]->name, &tmp));
 		exit_code = EXIT_USAGE;
 	}
 	(void)fputs(buf_text(&out), stdout);

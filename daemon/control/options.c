@@ -44,9 +44,9 @@ struct command {
 static const struct command commands[] = {
         {"status", NO_OPERAND, 0, "",
          "how the daemon is: version, workers, endpoints, counts, disk",
-         "An endpoint that is stopped (a refused password, an unknown host key) stays so until "
-         "the\n"
-         "configuration changes and is reloaded, or one of its jobs is tried again.\n"},
+         "An endpoint that is stopped (a refused password, an unknown host key) stays so until\n"
+         "its settings, keys or secrets change, or a route to it is told to go on\n"
+         "(ferryctl resume ROUTE).\n"},
         {"routes", NO_OPERAND, 0, "", "all routes: state, counts, last and next poll", ""},
         {"jobs", NO_OPERAND, TAKES_ROUTE | TAKES_STATE | TAKES_LIMIT | TAKES_BEFORE,
          " [--route ROUTE] [--state STATE] [--limit N] [--before JOB]", "jobs, newest first",

@@ -162,20 +162,32 @@ static void endpoint_row(struct table *t, const json_t *p)
 	table_cell(t, value, TINT_NONE);
 }
 
+/* Of the trouble above it, or of one that is over. */
+static void failure_trace(struct buf *out, const json_t *p)
+{
+	const char *trace = json_text(p, "trace");
+
+	if (!*trace)
+		return;
+	if (!json_is_object(json_object_get(p, "error"))) {
+		(void)buf_add_text(out, "  ");
+		shown_again(out, json_text(p, "name"));
+		(void)buf_add_text(out, " works; something failed there before:\n");
+	}
+	(void)buf_add_text(out, "    trace: ");
+	shown_again(out, trace);
+	(void)buf_add_text(out, "\n");
+}
+
 static void endpoint_trouble(struct buf *out, const json_t *p)
 {
 	const json_t *error = json_object_get(p, "error");
-	const char *trace = json_text(p, "trace");
 	int64_t allowed = json_number(p, "connections_allowed"),
 	        configured = json_number(p, "connections_configured");
 
 	if (json_is_object(error))
 		add_error(out, json_text(p, "name"), error);
-	if (*trace) {
-		(void)buf_add_text(out, "    trace: ");
-		shown_again(out, trace);
-		(void)buf_add_text(out, "\n");
-	}
+	failure_trace(out, p);
 	if (allowed < configured)
 		(void)buf_printf(
 		        out,
