@@ -453,6 +453,7 @@ static void test_ftps_hostile__replies_have_a_meaning(void **state)
 	        {550, "550 The system cannot find the file specified.", "OBJ-MISSING"},
 	        {550, "550 x: Permission denied", "OBJ-DENIED"},
 	        {550, "550 Access is denied.", "OBJ-DENIED"},
+	        {550, "550 x: Read-only file system", "OBJ-DENIED"},
 	        {550, "550 x: Not a directory", "OBJ-NOT-DIR"},
 	        {550, "550 x: File exists", "OBJ-EXISTS"},
 	        {552, "552 whatever", "OBJ-NO-SPACE"},
