@@ -87,6 +87,7 @@ uint64_t proofs_stamp(const struct endpoint_config *e)
 	for (size_t i = 0; i < e->auth_count; i++)
 		add_method(&stamp, &e->auth[i]);
 	add_secret(&stamp, &e->ftp.account);
+	add_secret(&stamp, &e->proxy.password);
 	add_files(&stamp, e->known_hosts, e->known_hosts_count);
 	add_file(&stamp, e->own_known_hosts);
 	add_file(&stamp, e->revoked_keys);

@@ -119,6 +119,16 @@ static void test_proofs__of_trust_and_of_jump_hosts_count(void **state)
 	check_watched(&(struct endpoint_config){.tls.key = file});
 }
 
+static void test_proofs__of_a_proxy_count(void **state)
+{
+	char path[96];
+	const struct secret_ref secret = {.kind = SECRET_FILE, .text = path_of("file", path)};
+
+	(void)state;
+	check_watched(&(struct endpoint_config){
+	        .proxy = {.kind = PROXY_HTTP, .user = "ferry", .password = secret}});
+}
+
 static void test_proofs__default_identities_count(void **state)
 {
 	const struct auth_method method = {.kind = AUTH_PUBLICKEY};
@@ -140,6 +150,8 @@ int main(void)
 	                                        remove_folder),
 	        cmocka_unit_test_setup_teardown(test_proofs__of_trust_and_of_jump_hosts_count,
 	                                        make_folder, remove_folder),
+	        cmocka_unit_test_setup_teardown(test_proofs__of_a_proxy_count, make_folder,
+	                                        remove_folder),
 	        cmocka_unit_test_setup_teardown(test_proofs__default_identities_count, make_folder,
 	                                        remove_folder),
 	};
