@@ -317,10 +317,11 @@ static int append(struct delivery *d, struct err *e)
 	        .verify = d->to->verify,
 	        .at = row->append_at,
 	};
-	int r = row->is_appending ? 0 : append_begin(&a, e);
+	/* the command may write to that very file: it is looked at when the command has ended */
+	int r = row->is_appending ? 0 : run_before(d, e);
 
 	if (r == 0 && !row->is_appending)
-		r = run_before(d, e);
+		r = append_begin(&a, e);
 	if (r == 0 && !row->is_appending)
 		r = store_appending(d->lane->shard->store, row->id, a.at, e);
 	if (r == 0)

@@ -98,6 +98,7 @@ static struct world {
 	int befores, afters, early_afters, puts;
 	bool ran_before[10], ran_after[10];
 	int fail_befores, fail_afters;
+	void (*on_before)(const char *path); /* what the command does to the file */
 } world;
 
 static struct fake_file *find(const char *path)
@@ -440,6 +441,8 @@ static int fake_append(struct connection *c, const char *path, const struct put_
 			return r < 0 ? r : (int)got;
 		if (!f)
 			return missing(e);
+		if (piece == 0 && f->size != o->append_at)
+			return err_set(e, ERR_INTEGRITY, "DATA-LONG", 0, "it has grown");
 		n = piece == 0 ? (size_t)got / 2 : (size_t)got - half;
 		check(f->size + n <= CONTENT_BYTES);
 		memcpy(f->content + f->size, content + half, n);
@@ -537,6 +540,8 @@ static int fake_execute(struct connection *c, const struct command *command,
 	if (r < 0)
 		return r;
 	check(file >= 0 && file < 10);
+	if (is_before && world.on_before)
+		world.on_before(path);
 	*(is_before ? &world.befores : &world.afters) += 1;
 	(is_before ? world.ran_before : world.ran_after)[file] = true;
 	world.early_afters += !is_before && !find(path);

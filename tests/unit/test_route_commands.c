@@ -186,6 +186,37 @@ static void test_commands__that_fail_before_a_delivery_fail_the_attempt(void **s
 	teardown(&d);
 }
 
+/* ---- exists: append ------------------------------------------------------------------------ */
+
+static void add_mark(const char *path)
+{
+	struct fake_file *f = find(path);
+
+	if (f)
+		f->content[f->size++] = '#';
+}
+
+/* What it adds to the file that is there comes before ours, and is not taken for somebody else's. */
+static void test_commands__may_write_to_a_file_before_it_is_appended_to(void **state)
+{
+	static const struct plan appends = {
+	        .from = FROM_HERE,
+	        .to = "{endpoint: there, path: in, exists: append, commands: "
+	              "{before: {run: [before, \"{path}\"]}}}"};
+	struct ferryd d;
+
+	(void)state;
+	setup(&d, &appends);
+	begin_world();
+	put_file("in/f0", "!");
+	world.on_before = add_mark;
+	run(&d);
+	assert_int_equal(d.done, FILES);
+	check_file("in/f0", "!#content of 0");
+	assert_int_equal(world.befores, FILES);
+	teardown(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +228,7 @@ int main(void)
 	        cmocka_unit_test(test_commands__that_fail_after_a_delivery_are_tried_again),
 	        cmocka_unit_test(test_commands__given_up_after_a_delivery_leave_a_note),
 	        cmocka_unit_test(test_commands__that_fail_before_a_delivery_fail_the_attempt),
+	        cmocka_unit_test(test_commands__may_write_to_a_file_before_it_is_appended_to),
 	};
 
 	work_setup();
