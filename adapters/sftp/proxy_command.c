@@ -38,12 +38,15 @@ static struct command *command_of(struct carrier *c)
 
 static void end_line(struct command *c)
 {
+	char shown[ESCAPE_ROOM];
+
 	if (!c->line_bytes)
 		return;
 	memcpy(c->last, c->line, c->line_bytes);
 	c->last[c->line_bytes] = '\0';
 	c->line_bytes = 0;
-	TRACE(c->trace, TRACE_TRANSPORT, "proxy command says: %s", c->last);
+	TRACE(c->trace, TRACE_TRANSPORT, "proxy command says: %s",
+	      escape(c->last, strlen(c->last), shown, sizeof(shown)));
 }
 
 static void take_words(struct command *c, const char *words, size_t n)
@@ -128,6 +131,17 @@ static ssize_t try_write(struct carrier *carrier, const void *data, size_t n, st
 	return 0;
 }
 
+/* What it has started and left behind may hold its standard error open for as long as it likes. */
+static void await_last_words(struct command *c)
+{
+	struct deadline d = deadline_in(MANNERS_MS);
+	struct err e;
+
+	while (c->group.alive)
+		if (signal_wait(&c->group.ended, "last words of a proxy command", d, &e) < 0)
+			return;
+}
+
 static int await(struct carrier *carrier, int want, const char *label, struct err *e)
 {
 	struct command *c = command_of(carrier);
@@ -135,7 +149,7 @@ static int await(struct carrier *carrier, int want, const char *label, struct er
 	if (!c->ended)
 		return io_wait(c->io, want, label, deadline_never(), e);
 	if (reap(c, MANNERS_MS))
-		group_wait(&c->group, "last words of a proxy command");
+		await_last_words(c);
 	return tell_end(c, e);
 }
 
@@ -236,12 +250,34 @@ static void close_both(const int *ends)
 	(void)close(ends[1]);
 }
 
+/* A descriptor for its end; a program that cannot be watched is ended at once. */
+static int watch(struct start *s, struct err *e)
+{
+	s->process = pidfd_open(s->pid, 0);
+	if (s->process >= 0)
+		return 0;
+	(void)err_errno(e, ERR_LOCAL, "PROXY-COMMAND", "cannot watch the proxy command");
+	(void)kill(-s->pid, SIGKILL); /* it has just begun */
+	(void)waitpid(s->pid, NULL, 0);
+	return e->kind;
+}
+
+static int run(struct start *s, struct err *e)
+{
+	const int files[3] = {s->io[1], s->io[1], s->errors[1]};
+	struct escaped tmp;
+
+	errno = program_start((const char *const *)s->argv, files, &s->pid);
+	if (errno == 0)
+		return watch(s, e);
+	return err_errno(e, ERR_CONFIG, "PROXY-COMMAND", "cannot run the proxy command %s",
+	                 escape_name(s->argv[0], &tmp));
+}
+
 /* Blocking, for a moment: until the program runs. */
 static int start(void *arg, struct err *e)
 {
 	struct start *s = arg;
-	struct escaped tmp;
-	int files[3];
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, s->io) < 0)
 		return err_errno(e, ERR_LOCAL, "PROXY-COMMAND", "a socket for the proxy command");
@@ -250,17 +286,11 @@ static int start(void *arg, struct err *e)
 		close_both(s->io);
 		return e->kind;
 	}
-	files[0] = files[1] = s->io[1];
-	files[2] = s->errors[1];
-	errno = program_start((const char *const *)s->argv, files, &s->pid);
-	if (errno == 0) {
+	if (run(s, e) == 0) {
 		(void)close(s->io[1]); /* the program has its own */
 		(void)close(s->errors[1]);
-		s->process = pidfd_open(s->pid, 0);
 		return 0;
 	}
-	(void)err_errno(e, ERR_CONFIG, "PROXY-COMMAND", "cannot run the proxy command %s",
-	                escape_name(s->argv[0], &tmp));
 	close_both(s->io);
 	close_both(s->errors);
 	return e->kind;

@@ -2,7 +2,12 @@
  * Proxies on the way: those that connect carry a real session, those that refuse, lie or are silent
  * end in a code that blames the proxy, within the connect timeout.
  */
+#include <errno.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
 #include "tests/runtime/ssh_peers.h"
 
@@ -295,6 +300,63 @@ static void test_proxy__a_failing_command_is_quoted(void **state)
 	rig_run(commands_that_fail);
 }
 
+/* What it leaves behind holds its standard error open. */
+static void command_with_offspring(struct worker *w)
+{
+	struct commanded c;
+	struct err e;
+
+	(void)w;
+	by_command(&c, NULL);
+	c.argv[0] = "/bin/sh";
+	c.argv[1] = "-c";
+	c.argv[2] = "sleep 60 >&2 & echo gone >&2; exec >&- <&-; exit 3";
+	c.partner.endpoint.proxy.command.count = 3;
+	check_code(&c.partner, &e, "PROXY-COMMAND");
+	check(says(&e, "ended with status 3"));
+}
+
+static void test_proxy__a_command_that_leaves_others_behind_has_ended(void **state)
+{
+	(void)state;
+	rig_run(command_with_offspring);
+}
+
+/* As in a container whose rules are older than the call. */
+static void forbid_pidfd_open(void)
+{
+	struct sock_filter rules[] = {
+	        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+	        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_pidfd_open, 0, 1),
+	        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+	        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = {.len = sizeof(rules) / sizeof(rules[0]), .filter = rules};
+
+	check(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
+	check(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program) ==
+	      0);
+}
+
+static void unwatched_command(struct worker *w)
+{
+	struct commanded c;
+	struct err e;
+
+	(void)w;
+	by_command(&c, NULL);
+	forbid_pidfd_open(); /* for the rest of this program */
+	check_code(&c.partner, &e, "PROXY-COMMAND");
+	check(e.kind == ERR_LOCAL && says(&e, "cannot watch the proxy command"));
+	check(waitpid(-1, NULL, WNOHANG) == 0); /* only the peers are left */
+}
+
+static void test_proxy__a_command_that_cannot_be_watched_is_ended(void **state)
+{
+	(void)state;
+	rig_run(unwatched_command);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +368,8 @@ int main(void)
 	        cmocka_unit_test(test_proxy__a_command_carries_a_session),
 	        cmocka_unit_test(test_proxy__a_command_ends_with_its_connection),
 	        cmocka_unit_test(test_proxy__a_failing_command_is_quoted),
+	        cmocka_unit_test(test_proxy__a_command_that_leaves_others_behind_has_ended),
+	        cmocka_unit_test(test_proxy__a_command_that_cannot_be_watched_is_ended), /* last */
 	};
 	int failed;
 
