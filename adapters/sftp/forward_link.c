@@ -20,6 +20,7 @@ struct link_task {
 	struct io *io;
 	LIBSSH2_CHANNEL *lib;
 	struct group way_up;
+	struct fiber *way_down;
 };
 
 void forward_tell(struct forward *f, struct tunnel_state *t, const struct err *e)
@@ -189,9 +190,13 @@ static void up_fiber(void *arg)
 	struct link_task *l = arg;
 	char *piece = mem_new(PIECE_BYTES);
 	struct err e;
+	int r = pump_up(l, piece, &e);
 
-	if (pump_up(l, piece, &e) < 0)
-		io_abort(l->io); /* the way down ends with it */
+	if (r < 0)
+		io_abort(l->io);
+	/* the way down may be waiting for a target that has nothing to say to a client that is gone */
+	if (r < 0 && r != ERR_CANCELED)
+		fiber_cancel(l->way_down);
 	free(piece);
 }
 
@@ -248,6 +253,7 @@ static void carry(struct link_task *l)
 	char *piece = mem_new(PIECE_BYTES);
 	struct err e;
 
+	l->way_down = fiber_self();
 	group_init(&l->way_up, l->forward->fibers.worker);
 	group_start(&l->way_up, "tunnel up", up_fiber, l);
 	(void)pump_down(l, piece, &e); /* however it ended: both ends see their half of it */

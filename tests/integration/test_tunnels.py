@@ -4,6 +4,7 @@ import hashlib
 import os
 import random
 import socket
+import struct
 import threading
 
 import pytest
@@ -22,7 +23,7 @@ class Echo:
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.port = self.socket.getsockname()[1]
-        self.served = 0
+        self.served = self.open = 0
         threading.Thread(target=self.run, daemon=True).start()
 
     def run(self):
@@ -30,14 +31,15 @@ class Echo:
             while True:
                 client, _ = self.socket.accept()
                 self.served += 1
+                self.open += 1
                 threading.Thread(target=self.one, args=(client,), daemon=True).start()
 
-    @staticmethod
-    def one(client):
+    def one(self, client):
         with contextlib.suppress(OSError), client:
             while data := client.recv(65536):
                 client.sendall(data)
             client.sendall(b"bye")
+        self.open -= 1
 
     def close(self):
         self.socket.close()
@@ -104,6 +106,19 @@ def test_tunnels__carry_bytes_intact_and_half_closed(ferryd, partner, echo, side
     assert state["opened"] == 1 and state["refused"] == 0 and state["error"] is None
     carried = {state["sent"], state["received"]}
     assert carried == {len(data), len(data) + 3}
+
+
+def test_tunnels__end_with_a_client_that_is_cut_off(ferryd, partner, echo):
+    """The target has nothing to say, and would wait as long as the client."""
+    configure(ferryd, partner, here(echo))
+    ferryd.start()
+    port, = up(ferryd)
+    with connect(port) as client:
+        client.sendall(b"abc")
+        assert client.recv(3) == b"abc"
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    wait_for(lambda: tunnels(ferryd)[0]["connections"] == 0, "the connection to be gone")
+    wait_for(lambda: echo.open == 0, "the target's side to be closed")
 
 
 def test_tunnels__both_ways_beside_each_other_and_files(ferryd, partner, echo, place):
