@@ -161,6 +161,8 @@ int host_cert_learn(const struct endpoint_config *endpoint, struct trace *trace,
 	else
 		(void)snprintf(known->no_certificate, sizeof(known->no_certificate), "%.190s",
 		               why.message);
+	if (r == ERR_NETWORK || r == ERR_BUSY)
+		known->unasked = why;
 	cert_talk_release(&t);
 	if (known->no_certificate[0])
 		TRACE(trace, TRACE_KEX, "no certified host key: %s", known->no_certificate);

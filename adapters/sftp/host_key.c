@@ -129,6 +129,13 @@ static const char *first_file(const struct endpoint_config *endpoint)
 	return endpoint->known_hosts_count ? endpoint->known_hosts[0] : endpoint->own_known_hosts;
 }
 
+/* Whoever could not be asked for a certificate is not distrusted: the next attempt asks again. */
+static int not_asked(const struct host_key_case *c, struct err *e)
+{
+	*e = c->known->unasked;
+	return err_wrap(e, "asking the server for its host certificate");
+}
+
 static int refuse(const struct host_key_case *c, const struct shown_key *key, enum known_state s,
                   const struct known_key *record, struct err *e)
 {
@@ -153,6 +160,8 @@ static int refuse(const struct host_key_case *c, const struct shown_key *key, en
 	}
 	if (s == KNOWN_REVOKED)
 		return diagnosis_host_key_revoked(&seen, e);
+	if (record && record->authority && c->known->unasked.kind)
+		return not_asked(c, e);
 	if (record && record->authority)
 		return diagnosis_host_key_uncertified(&seen, c->known->no_certificate, e);
 	trace_known_hosts_line(c, key->type);

@@ -23,6 +23,7 @@
 
 #include "adapters/sftp/key_blob.h"
 #include "daemon/base/buf.h"
+#include "daemon/base/err.h"
 
 enum {
 	KNOWN_KEYS_MAX = 256,          /* keys of one host; more are passed over with a warning */
@@ -51,6 +52,7 @@ struct known_keys {
 	struct known_key *items;
 	size_t count, room;
 	char no_certificate[200]; /* why none is among the items (host_cert_fetch.h), escaped */
+	struct err unasked; /* kind 0, or what kept us from asking: the next time it may be there */
 };
 
 /* What is on record about a key, in libssh's words (ssh_known_hosts_e). X(id, words) */

@@ -1,5 +1,8 @@
 """Host certificates of a real sshd, and authorities in known_hosts."""
+import contextlib
+import socket
 import subprocess
+import threading
 
 import pytest
 
@@ -104,6 +107,46 @@ def test_certificates__what_is_wrong_is_told(how, words, ferryd, route_in, partn
     message = stops(ferryd)
     assert words in message and f"{partner.known_hosts}:1" in message, message
     assert f"ferryctl trust partner {fingerprint(partner.host_key)}" in message
+
+
+class Hasty:
+    """In front of a server; hangs up on the first who come, as an overloaded one does."""
+
+    def __init__(self, port, hangs_up):
+        self.target, self.left = port, hangs_up
+        self.socket = socket.create_server(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self.socket.accept()
+                if self.left:
+                    self.left -= 1
+                    client.close()
+                    continue
+                server = socket.create_connection(("127.0.0.1", self.target))
+                for pair in (client, server), (server, client):
+                    threading.Thread(target=self.carry, args=pair, daemon=True).start()
+
+    @staticmethod
+    def carry(source, target):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+
+
+def test_certificates__a_busy_server_is_not_distrusted(ferryd, route_in, partner, authority):
+    """It had no time to show its certificate, and then has: that is no reason to stop."""
+    authority.certify(partner)
+    relay = Hasty(partner.port, hangs_up=1)
+    partner.known_hosts.write_text(f"@cert-authority [127.0.0.1]:{relay.port} {public_key(authority.key)}\n")
+    ferryd.endpoints["partner"]["port"] = relay.port
+    goes(ferryd, route_in)
+    assert "asking the server for its host certificate" in ferryd.trace_text()
+    relay.socket.close()
 
 
 def test_certificates__another_authority(ferryd, route_in, partner, authority, place):
