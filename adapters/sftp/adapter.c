@@ -221,7 +221,9 @@ static int put(struct connection *c, const char *path, const struct put_options 
 static int append(struct connection *c, const char *path, const struct put_options *o,
                   enum verification *level, struct err *e)
 {
-	return sftp_append(c->client, path, o, level, e);
+	_cleanup_free_ char *there = charset_encode(c->charset, path, e);
+
+	return there ? sftp_append(c->client, there, o, level, e) : e->kind;
 }
 
 static int rename_path(struct connection *c, const char *from, const char *to,

@@ -28,6 +28,18 @@ def test_charset__a_pushed_name_is_latin_1_there(ferryd, partner, route_out):
     wait_for(lambda: names(destination) == [LATIN_1], lambda: f"the file; {names(destination)}")
 
 
+def test_charset__what_is_appended_goes_to_the_latin_1_name(ferryd, partner, route_out):
+    source, destination = route_out
+    ferryd.endpoints["partner"] = sftp_endpoint(partner, charset="latin-1")
+    ferryd.routes["out"]["to"][0]["exists"] = "append"
+    there = destination / os.fsdecode(LATIN_1)
+    there.write_bytes(b"abc")
+    (source / os.fsdecode(UTF_8)).write_bytes(b"def")
+    ferryd.start()
+    wait_for(lambda: there.read_bytes() == b"abcdef", lambda: f"the bytes; {names(destination)}")
+    assert names(destination) == [LATIN_1]
+
+
 def test_charset__a_name_that_has_no_place_there_is_told(ferryd, partner, route_out):
     source, destination = route_out
     ferryd.endpoints["partner"] = sftp_endpoint(partner, charset="latin-1")
