@@ -255,18 +255,19 @@ static int killed(struct run *x, const char *name, struct err *e)
 
 static int judge(struct run *x, struct err *e)
 {
-	char line[ESCAPE_ROOM], words[ESCAPE_ROOM], *name = NULL;
+	char line[ESCAPE_ROOM], words[ESCAPE_ROOM], shown[ESCAPE_ROOM], *name = NULL;
 	size_t n = 0;
 	int status = libssh2_channel_get_exit_status(x->lib), r = 0;
 
 	(void)libssh2_channel_get_exit_signal(x->lib, &name, &n, NULL, NULL, NULL, NULL);
-	TRACE(x->ssh->trace, TRACE_CONNECTION, "the command ended: %s %.*s%d",
-	      name ? "signal" : "status", name ? (int)n : 0, name ? name : "", name ? 0 : status);
 	if (name) {
+		TRACE(x->ssh->trace, TRACE_CONNECTION, "the command ended: signal %s",
+		      escape(name, n, shown, sizeof(shown)));
 		r = killed(x, name, e);
 		libssh2_free(x->ssh->lib, name);
 		return r;
 	}
+	TRACE(x->ssh->trace, TRACE_CONNECTION, "the command ended: status %d", status);
 	if (status == 0)
 		return 0;
 	(void)words_of(x, words);
