@@ -230,7 +230,8 @@ static int try_step(struct login *l, struct auth_step *s, struct err *e)
 
 	l->step = s;
 	s->done = true;
-	TRACE(l->ssh->trace, TRACE_AUTH, "trying %s %s", method_of(l, s), s->from);
+	TRACE(l->ssh->trace, TRACE_AUTH, "trying %s%s%s", method_of(l, s), s->from[0] ? " " : "",
+	      s->from);
 	trace_key(l, s);
 	do {
 		rc = exchange(l, &kind, e);
