@@ -1,6 +1,7 @@
 /*
  * Tunnels of an endpoint: their keys, where they listen and lead to, and who could reach them.
  */
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -59,8 +60,11 @@ static const char *check_target(const char *text)
 
 static bool is_loopback(const char *host)
 {
-	return strcasecmp(host, "localhost") == 0 || text_starts(host, "127.") ||
-	       strcmp(host, "::1") == 0;
+	struct in_addr v4;
+
+	if (inet_pton(AF_INET, host, &v4) == 1)
+		return ntohl(v4.s_addr) >> 24 == 127;
+	return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0;
 }
 
 static const struct key tunnel_keys[] = {

@@ -160,9 +160,12 @@ const struct code_text codes_files[] = {
          "The file that an interrupted transfer was adding to still grows.",
          "The server still writes what came before the break.", "Nothing: it is looked at again."},
         {"DELIVER-MOVED", ERR_POLICY,
-         "A rename was interrupted at one server, and the endpoint is another one now.",
+         "A rename or an append was interrupted at one server, and the endpoint is another one "
+         "now.",
          "host, port or user of the endpoint was changed while a delivery was unfinished.",
-         "Ask at the old server: if the file has arrived cancel the job, if not retry it."},
+         "Ask at the old server: if the file has arrived cancel the job; if not retry it, with "
+         "exists: "
+         "append at the old server."},
         {"VERIFY-DIGEST", ERR_INTEGRITY,
          "What was read back has another SHA-256 than what was sent.",
          "A broken server or disk there.", "It is sent again."},

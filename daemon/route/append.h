@@ -3,7 +3,7 @@
  * file is published whole, under a temporary name, as everywhere.)
  *
  *	append_begin(&a, e);			// our file is whole; how large is theirs?
- *	store_appending(store, id, a.at, e);	// committed before the first byte leaves
+ *	store_appending(store, id, a.at, site, e); // committed before the first byte leaves
  *	append_finish(&a, e);			// also after an interruption, with a.at from the store
  *
  * There is no rename that makes it happen at once: whatever cuts us off leaves any beginning of our

@@ -305,6 +305,27 @@ static int run_before(struct delivery *d, struct err *e)
 	return 0;
 }
 
+static bool has_moved(const struct delivery *d)
+{
+	_cleanup_free_ char *site = site_of(d->to->endpoint);
+
+	return d->task->delivery.site[0] && site && strcmp(site, d->task->delivery.site) != 0;
+}
+
+/* Bytes of ours may be in a file there; what the file here has says nothing about it. */
+static int refuse_moved_append(const struct delivery *d, struct err *e)
+{
+	const struct store_delivery *row = &d->task->delivery;
+	struct escaped name;
+
+	return err_set(e, ERR_POLICY, "DELIVER-MOVED", 0,
+	               "%s was being added to at %s when it was interrupted, and endpoint %s is "
+	               "another server now. If our bytes are in the file there: `ferryctl cancel "
+	               "%" PRId64 "`; else let the endpoint be that server until this is done",
+	               escape_name(d->final, &name), row->site, d->to->endpoint->name,
+	               d->task->job.id);
+}
+
 /* Also what was interrupted, and whatever `exists:` has become since. */
 static int append(struct delivery *d, struct err *e)
 {
@@ -317,13 +338,18 @@ static int append(struct delivery *d, struct err *e)
 	        .verify = d->to->verify,
 	        .at = row->append_at,
 	};
-	/* the command may write to that very file: it is looked at when the command has ended */
-	int r = row->is_appending ? 0 : run_before(d, e);
+	_cleanup_free_ char *site = site_of(d->to->endpoint);
+	int r = 0;
 
+	if (row->is_appending && has_moved(d))
+		return refuse_moved_append(d, e);
+	/* the command may write to that very file: it is looked at when the command has ended */
+	if (!row->is_appending)
+		r = run_before(d, e);
 	if (r == 0 && !row->is_appending)
 		r = append_begin(&a, e);
 	if (r == 0 && !row->is_appending)
-		r = store_appending(d->lane->shard->store, row->id, a.at, e);
+		r = store_appending(d->lane->shard->store, row->id, a.at, site, e);
 	if (r == 0)
 		r = append_finish(&a, e);
 	if (r < 0)
@@ -421,13 +447,6 @@ static int send_and_publish(struct delivery *d, struct err *e)
 	if (r == 0)
 		r = commit_renaming(d, e);
 	return r < 0 ? r : publish(d, e);
-}
-
-static bool has_moved(const struct delivery *d)
-{
-	_cleanup_free_ char *site = site_of(d->to->endpoint);
-
-	return d->task->delivery.site[0] && site && strcmp(site, d->task->delivery.site) != 0;
 }
 
 /* Neither name is here, but it was elsewhere that they were. A retry begins at the beginning. */

@@ -246,6 +246,7 @@ int store_delivered(struct store *s, int64_t delivery, const struct store_delive
 struct appending {
 	int64_t delivery;
 	uint64_t at;
+	const char *site; /* as store_rename.site */
 };
 
 static int await_turn(struct store *s, int64_t delivery, struct err *e)
@@ -283,12 +284,14 @@ static int run_appending(struct store *s, void *arg, struct err *e)
 	sql_int(q, 1, a->delivery);
 	sql_int(q, 2, (int64_t)a->at);
 	sql_int(q, 3, s->now_ms);
+	if (a->site)
+		sql_text(q, 4, a->site);
 	return sql_run(s, q, e);
 }
 
-int store_appending(struct store *s, int64_t delivery, uint64_t at, struct err *e)
+int store_appending(struct store *s, int64_t delivery, uint64_t at, const char *site, struct err *e)
 {
-	struct appending a = {delivery, at};
+	struct appending a = {delivery, at, site};
 
 	if (at > INT64_MAX)
 		return err_set(e, ERR_BUG, "STORE-ARGUMENT", 0,

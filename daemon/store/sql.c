@@ -115,8 +115,8 @@ const char *const sql_texts[SQL_COUNT] = {
                 "WHERE mine.id = ?1 AND other.append_at IS NOT NULL AND other.ended_ms IS NULL "
                 "AND other.id <> mine.id "
                 "AND " FOLDER_OF("my_job.path") " = " FOLDER_OF("other_job.path") " LIMIT 1",
-        [SQL_DELIVERY_APPENDING] = "UPDATE delivery SET append_at = ?2, updated_ms = ?3 "
-                                   "WHERE id = ?1",
+        [SQL_DELIVERY_APPENDING] = "UPDATE delivery SET append_at = ?2, updated_ms = ?3, "
+                                   "site = ?4 WHERE id = ?1",
         [SQL_JOB_SHA256] = "UPDATE job SET sha256 = ?2 WHERE id = ?1 AND sha256 IS NULL",
         [SQL_DELIVERY_END] = "UPDATE delivery SET state = ?2, resume = NULL, inferred = ?3, "
                              "code = '', text = ?4, ended_ms = ?5, updated_ms = ?5, "

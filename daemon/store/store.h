@@ -148,7 +148,8 @@ int store_renaming(struct store *s, int64_t delivery, const struct store_rename 
 /* exists: append, `sending` stays: the file has `at` bytes, and from now on there may be more. To be
  * committed before the first byte leaves. ERR_BUSY "STORE-APPEND-TURN" while another delivery that
  * has said so for the same file has not ended. */
-int store_appending(struct store *s, int64_t delivery, uint64_t at, struct err *e);
+int store_appending(struct store *s, int64_t delivery, uint64_t at, const char *site,
+                    struct err *e);
 /* renaming -> sending: it was looked, and the file must be sent again. To be committed before
  * anything is written under the temporary name: a crash in the middle of that must not find
  * `renaming` and take a half-written file for a complete one. */
@@ -220,7 +221,7 @@ struct store_delivery {
 	bool inferred;
 	bool is_appending; /* store_appending: at */
 	uint64_t append_at;
-	char site[512];                                      /* store_rename.site, "" */
+	char site[512]; /* of store_renaming, store_appending; "" */
 	char code[STORE_CODE_BYTES], text[STORE_TEXT_BYTES]; /* last failure or note, "" */
 };
 

@@ -38,6 +38,7 @@ def test_commands__that_fail_tell_why_and_are_tried_again(ferryd, place, route_o
     mark = place / "ready"
     source, destination = configure(ferryd, route_out, {
         "after": script('test -e "$1" || {{ echo not yet >&2; exit 3; }}', str(mark))})
+    ferryd.routes["out"]["to"][0]["retry"]["most"] = "5s"  # it must not be given up before the mark is seen
     drop(source, "a", b"abc")
     ferryd.start()
     wait_for(lambda: len(events(ferryd, "retry")) >= 2, "two failures")

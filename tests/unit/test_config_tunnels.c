@@ -134,11 +134,13 @@ static void test_tunnels__listen_at_one_side(void **state)
 
 static void test_tunnels__let_nobody_in_unless_told(void **state)
 {
-	static const char *const open[] = {"0.0.0.0", "[::]", "192.0.2.1", "box.example"};
-	static const char *const closed[] = {"127.0.0.1", "127.9.9.9", "localhost", "[::1]"};
+	static const char *const open[] = {"0.0.0.0", "[::]", "192.0.2.1", "box.example",
+	                                   "127.box.example"};
+	static const char *const closed[] = {"127.0.0.1", "127.9.9.9", "localhost", "[::1]",
+	                                     "127.0.0.2"};
 
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < 5; i++) {
 		char *here _cleanup_free_ = mem_printf(LISTEN("%s:1"), open[i]);
 		char *there _cleanup_free_ =
 		        mem_printf(SFTP("{remote_listen: \"%s:1\"" TO_H1), open[i]);

@@ -298,12 +298,13 @@ static void test_appending__is_remembered_until_the_end(void **state)
 	bool complete;
 
 	assert_false(look_delivery(t, job, id).is_appending);
-	check_ok(store_appending(t->store, id, 0, &last));
+	check_ok(store_appending(t->store, id, 0, NULL, &last));
 	assert_true(look_delivery(t, job, id).is_appending);
-	check_ok(store_appending(t->store, id, 4096, &last));
+	check_ok(store_appending(t->store, id, 4096, "sftp://u@h:22", &last));
 	check_ok(store_delivery_failed(t->store, id, &f, &last));
 	check_ok(store_retry(t->store, job, &last));
 	assert_int_equal(look_delivery(t, job, id).append_at, 4096);
+	assert_string_equal(look_delivery(t, job, id).site, "sftp://u@h:22");
 	check_ok(store_delivered(t->store, id, &how, &complete, &last));
 	assert_int_equal(look_delivery(t, job, id).verification, 3);
 }
@@ -317,16 +318,16 @@ static void test_appending__takes_turns(void **state)
 	int64_t below = one_delivery(t, "sub/c", &job_c);
 	struct store_failure f = failure(0);
 
-	check_ok(store_appending(t->store, a, 5, &last));
-	check_ok(store_appending(t->store, below, 5, &last)); /* another file */
-	assert_int_equal(store_appending(t->store, b, 5, &last), ERR_BUSY);
+	check_ok(store_appending(t->store, a, 5, NULL, &last));
+	check_ok(store_appending(t->store, below, 5, NULL, &last)); /* another file */
+	assert_int_equal(store_appending(t->store, b, 5, NULL, &last), ERR_BUSY);
 	assert_string_equal(last.code, "STORE-APPEND-TURN");
 	assert_false(look_delivery(t, job_b, b).is_appending);
 	check_ok(store_delivery_failed(t->store, a, &f, &last));
-	assert_int_equal(store_appending(t->store, b, 5, &last), ERR_BUSY);
+	assert_int_equal(store_appending(t->store, b, 5, NULL, &last), ERR_BUSY);
 	check_ok(store_retry(t->store, job, &last));
 	(void)delivered(t, a, false);
-	check_ok(store_appending(t->store, b, 5, &last));
+	check_ok(store_appending(t->store, b, 5, NULL, &last));
 }
 
 static void test_appending__belongs_before_renaming(void **state)
@@ -334,13 +335,13 @@ static void test_appending__belongs_before_renaming(void **state)
 	struct scene *t = *state;
 	int64_t job, id = one_delivery(t, "a", &job);
 
-	assert_int_equal(store_appending(t->store, id, UINT64_MAX, &last), ERR_BUG);
+	assert_int_equal(store_appending(t->store, id, UINT64_MAX, NULL, &last), ERR_BUG);
 	renaming(t, id);
-	assert_int_equal(store_appending(t->store, id, 5, &last), ERR_BUG);
+	assert_int_equal(store_appending(t->store, id, 5, NULL, &last), ERR_BUG);
 	assert_string_equal(last.code, "STORE-STEP");
 	check_ok(store_resend(t->store, id, &last));
 	check_ok(store_hold(t->store, job, &last));
-	assert_int_equal(store_appending(t->store, id, 5, &last), ERR_CANCELED);
+	assert_int_equal(store_appending(t->store, id, 5, NULL, &last), ERR_CANCELED);
 }
 
 static void test_renaming__records_digest_and_final_name(void **state)
@@ -525,7 +526,7 @@ static void test_call__sweeps_after_a_cancel(void **state)
 	assert_int_equal(due(t, QUEUE_CALL, 5000, NULL), 1);
 	check_ok(store_swept(t->store, id, "gone", &last));
 	check_refused(store_swept(t->store, id, NULL, &last), ERR_BUG, "STORE-STEP");
-	check_ok(store_appending(t->store, other, 7, &last)); /* no temporary file there */
+	check_ok(store_appending(t->store, other, 7, NULL, &last)); /* no temporary file there */
 	check_ok(store_cancel(t->store, job, &last));
 	assert_int_equal(due(t, QUEUE_CALL, INT64_MAX, NULL), 0);
 	id = one_delivery(t, "c", &job);

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""A real SFTP server whose answers end at the first rename: it is carried out, and nobody is told.
-For sshd: `Subsystem sftp /usr/bin/python3 mute_rename.py`.
+"""A real SFTP server whose answers end at the first rename, or write: it is carried out, and nobody
+is told. For sshd: `Subsystem sftp /usr/bin/python3 mute_sftp.py rename|write`.
 """
 import os
 import struct
@@ -9,10 +9,12 @@ import sys
 import threading
 
 SERVER = "/usr/lib/openssh/sftp-server"
-RENAME, EXTENDED = 18, 200
+WRITE, RENAME, EXTENDED = 6, 18, 200
 
 
-def is_rename(packet):
+def is_the_one(packet):
+    if sys.argv[1] == "write":
+        return packet[0] == WRITE
     return packet[0] == RENAME or (packet[0] == EXTENDED and b"posix-rename@openssh.com" in packet[:40])
 
 
@@ -36,7 +38,7 @@ def main():
         packet = read_exactly(sys.stdin.buffer, struct.unpack(">I", head)[0])
         if packet is None:
             break
-        if is_rename(packet):
+        if is_the_one(packet):
             muted.set()
         server.stdin.write(head + packet)
         server.stdin.flush()
