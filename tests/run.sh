@@ -14,7 +14,7 @@ cd "$root"
 need_packages gcc libc6-dev make cmake ninja-build pkgconf libuv1-dev libssh2-1-dev libsqlite3-dev \
 	libyaml-dev libjansson-dev libpcre2-dev libssl-dev libcurl4-openssl-dev libsystemd-dev libcmocka-dev clang \
 	clang-tidy clang-format cppcheck strace python3 python3-pytest python3-asyncssh python3-yaml \
-	python3-jsonschema libpam-google-authenticator openssh-server openssh-client openssh-sftp-server openssl systemd valgrind proftpd-core \
+	python3-jsonschema libpam-google-authenticator ca-certificates openssh-server openssh-client openssh-sftp-server openssl systemd valgrind proftpd-core \
 	proftpd-mod-crypto
 
 processors=$(nproc)

@@ -383,6 +383,20 @@ static int lost(const struct report *r)
 
 enum { TOO_LARGE = 100 }; /* CURLE_TOO_LARGE, which libcurl 7.88 does not name yet */
 
+/* libcurl says which file: that of tls.ca, or the system's. */
+static int no_authorities(const struct report *r)
+{
+	char words[160], sentence[sizeof(words) + 128];
+
+	escape(r->job->words, strlen(r->job->words), words, sizeof(words));
+	(void)snprintf(sentence, sizeof(sentence),
+	               "no authority that signs servers could be read: %s. Where tls.ca is not set "
+	               "that is the system's: install ca-certificates",
+	               words);
+	return ftps_report(r, (struct ftps_meaning){ERR_CONFIG, "TLS-CA-FILE", NULL},
+	                   (int)r->job->rc, sentence);
+}
+
 static int by_result(const struct report *r)
 {
 	char words[CURL_ERROR_SIZE + 8], sentence[CURL_ERROR_SIZE + 96];
@@ -404,9 +418,10 @@ static int by_result(const struct report *r)
 		                              "verify the new key with the partner, then "
 		                              "change tls.pins"},
 		        (int)r->job->rc, "the server's public key is not the one in tls.pins");
+	case CURLE_SSL_CACERT_BADFILE:
+		return no_authorities(r);
 	case CURLE_SSL_CERTPROBLEM:
 	case CURLE_SSL_CIPHER:
-	case CURLE_SSL_CACERT_BADFILE:
 		escape(r->job->words, strlen(r->job->words), words, sizeof(words));
 		(void)snprintf(sentence, sizeof(sentence), "our TLS settings cannot be used: %s",
 		               words);

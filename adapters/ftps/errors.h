@@ -14,6 +14,7 @@
  *	TLS-REFUSED TLS-PROT-REFUSED		the server will not encrypt; never falls back
  *	TLS-NOT-TLS TLS-ALERT TLS-HANDSHAKE TLS-TIMEOUT		no handshake
  *	TLS-EXPIRED TLS-NOT-YET TLS-UNKNOWN-CA TLS-NAME TLS-PIN TLS-CERTIFICATE	whom we do not trust
+ *	TLS-CA-FILE				no authorities to judge by
  *	TLS-OWN-CERTIFICATE			ours cannot be used (tls_own.h tells more)
  *	FTP-LOGIN-REFUSED FTP-ACCOUNT-WANTED FTP-LOGIN-TIMEOUT
  *	FTP-TOO-MANY FTP-BUSY			not now

@@ -189,6 +189,13 @@ const struct code_text codes_net[] = {
         {"TLS-KEY-MISMATCH", ERR_CONFIG, "Our own certificate and its key do not belong together.",
          "One of both was renewed without the other.",
          "Correct `certificate:` and `key:` of `tls:`."},
+        {"TLS-CA-FILE", ERR_CONFIG,
+         "The certificates of the authorities that sign servers cannot be read.",
+         "The package ca-certificates is not installed and tls.ca is not set; the file of tls.ca "
+         "was "
+         "removed or damaged.",
+         "Install ca-certificates, or put the partner's authority into tls.ca; then ferryctl "
+         "resume."},
         {"TLS-OWN-CERTIFICATE", ERR_CONFIG, "Our own certificate or its key cannot be used.",
          "A wrong file, a key that does not belong to it, a wrong passphrase.",
          "Correct `certificate:` of `tls:`."},

@@ -103,7 +103,19 @@ def test_tls__client_certificates_that_went_bad_since_the_check(asks, ferryd, se
     server.start()  # the next connection is a new one
     (server.home / "out" / "b").write_bytes(b"y")
     ferryd.wait_stopped("bank")
-    assert code in ferryd.told() and f"tls.{key}" in ferryd.told()
+    ferryd.wait_told(code, f"tls.{key}")
+
+
+def test_tls__authorities_that_went_bad_since_the_check(asks, ferryd, serve):
+    server = serve(Proftpd)
+    assert asks(server) == "done"
+    ferryd.stop()
+    ferryd.launch()
+    ferryd.wait_ready()
+    server.ca.write_text("garbage")
+    server.kill()
+    server.start()  # the next connection is a new one
+    ferryd.wait_told("TLS-CA-FILE", "install ca-certificates")
 
 
 # ---- whom we trust ----------------------------------------------------------------------------------
