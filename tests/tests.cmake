@@ -57,7 +57,7 @@ foreach(tool tidy cppcheck)
 	add_test(NAME lint_${tool}
 		COMMAND sh ${CMAKE_SOURCE_DIR}/tests/lint/static.sh ${tool} ${CMAKE_BINARY_DIR})
 	# They start early and run beside the tests that wait.
-	set_tests_properties(lint_${tool} PROPERTIES TIMEOUT 900 COST 100 LABELS lint)
+	set_tests_properties(lint_${tool} PROPERTIES TIMEOUT 1500 COST 100 LABELS lint)
 endforeach()
 set_tests_properties(lint PROPERTIES LABELS lint)
 
