@@ -48,11 +48,8 @@ void curl_loop_cut(struct curl_loop *l, enum curl_cut why)
 {
 	int none = CUT_NONE;
 
-	pthread_mutex_lock(&l->lock);
 	(void)atomic_compare_exchange_strong(&l->cut, &none, (int)why);
-	for (size_t i = 0; i < l->socket_count; i++)
-		(void)shutdown(l->sockets[i].fd, SHUT_RDWR); /* one that is gone is what we want */
-	pthread_mutex_unlock(&l->lock);
+	curl_sockets_shut_down(l, SHUT_RDWR);
 	ring_bell(l);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What the fiber's half (curl_loop.c) and the thread's half (curl_thread.c, curl_bytes.c) of a
- * connection share.
+ * What the fiber's half (curl_loop.c) and the thread's half (curl_thread.c, curl_sockets.c,
+ * curl_bytes.c) of a connection share.
  *
  * `lock` guards the job that is handed over, the dialogue and the sockets; everything else that
  * both touch is atomic. libcurl's handles are the thread's alone.
@@ -8,6 +8,7 @@
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/types.h>
 
 #include "adapters/ftps/curl_loop.h"
 #include "adapters/ftps/ring.h"
@@ -15,8 +16,14 @@
 
 enum { SOCKETS_MOST = 6 };
 
+/*
+ * libcurl closes some sockets without telling (7.88.1: one whose connection attempt failed, one
+ * that it accepted); their number may then be somebody else's. `ours` is a second descriptor of the
+ * same socket: it alone is shut down, and `id` tells whether `fd` is still that socket.
+ */
 struct curl_socket {
-	int fd;
+	int fd, ours;
+	ino_t id;
 	bool is_connected;
 };
 
@@ -60,6 +67,9 @@ void curl_loop_cut(struct curl_loop *l, enum curl_cut why);
 /* Wakes the fiber. The thread's. */
 void curl_loop_notify(struct curl_loop *l);
 
+/* Any thread. */
+void curl_sockets_shut_down(struct curl_loop *l, int how);
+
 static inline bool curl_is_cut(struct curl_loop *l)
 {
 	return atomic_load(&l->cut) != CUT_NONE;
@@ -71,6 +81,13 @@ void curl_drain_bell(struct curl_loop *l);
 /* libcurl's write and read callbacks: between it and the ring (curl_bytes.c). */
 size_t curl_on_data(char *data, size_t one, size_t count, void *loop);
 size_t curl_on_room(char *data, size_t one, size_t count, void *loop);
+
+/* False when there are too many, or no descriptor is left. */
+bool curl_sockets_add(struct curl_loop *l, int fd);
+/* It is about to be closed. */
+void curl_sockets_remove(struct curl_loop *l, int fd);
+/* Forgets those that libcurl has closed without telling; only then does the server see their end. */
+void curl_sockets_sweep(struct curl_loop *l);
 
 /* From now on the server owes `step`, within that step's time. */
 void curl_expect(struct curl_loop *l, enum curl_step step);

@@ -1,7 +1,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -142,16 +141,6 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
 	return curl_is_cut(arg) ? 1 : 0;
 }
 
-static void remember(struct curl_loop *l, int fd)
-{
-	pthread_mutex_lock(&l->lock);
-	if (l->socket_count < SOCKETS_MOST)
-		l->sockets[l->socket_count++] = (struct curl_socket){fd, false};
-	if (curl_is_cut(l))
-		(void)shutdown(fd, SHUT_RDWR); /* it came too late to be cut */
-	pthread_mutex_unlock(&l->lock);
-}
-
 static int port_of(const struct curl_sockaddr *a)
 {
 	struct sockaddr_in in;
@@ -176,36 +165,28 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 	if (curl_is_cut(l) || (l->has_logged_in && port_of(a) == l->settings.control_port))
 		return CURL_SOCKET_BAD;
 	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-	if (fd >= 0)
-		remember(l, fd);
-	return fd;
+	if (fd < 0 || curl_sockets_add(l, fd))
+		return fd;
+	(void)close(fd);
+	return CURL_SOCKET_BAD;
 }
 
 /* A connection that was accepted (active mode) does not come through on_open. */
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
-	if (purpose == CURLSOCKTYPE_ACCEPT)
-		remember(arg, fd);
+	if (purpose == CURLSOCKTYPE_ACCEPT && !curl_sockets_add(arg, fd))
+		return CURL_SOCKOPT_ERROR;
 	return CURL_SOCKOPT_OK;
 }
 
 static int on_close(void *arg, curl_socket_t fd)
 {
 	struct curl_loop *l = arg;
-	size_t i = 0;
 
 	/* the end of the data: what is left is the confirmation */
 	if (!curl_is_cut(l) && atomic_load(&l->step) == STEP_DATA)
 		curl_expect(l, STEP_FINAL);
-	pthread_mutex_lock(&l->lock);
-	while (i < l->socket_count && l->sockets[i].fd != fd)
-		i++;
-	if (i < l->socket_count) {
-		l->socket_count--;
-		memmove(&l->sockets[i], &l->sockets[i + 1],
-		        (l->socket_count - i) * sizeof(l->sockets[0]));
-	}
-	pthread_mutex_unlock(&l->lock);
+	curl_sockets_remove(l, fd);
 	return close(fd);
 }
 
@@ -268,6 +249,7 @@ static unsigned view(struct curl_loop *l, struct curl_waitfd *fds)
 	unsigned n = 0;
 
 	fds[n++] = (struct curl_waitfd){.fd = l->bell, .events = CURL_WAIT_POLLIN};
+	curl_sockets_sweep(l);
 	if (l->fruitless >= FRUITLESS_MOST)
 		return n;
 	pthread_mutex_lock(&l->lock);
@@ -372,6 +354,7 @@ static bool do_job(struct curl_loop *l, struct curl_job *job)
 	configure(l, job, &orders);
 	rc = perform(l);
 	(void)curl_multi_remove_handle(l->multi, l->easy);
+	curl_sockets_sweep(l);
 	(void)curl_easy_setopt(l->easy, CURLOPT_ERRORBUFFER, NULL); /* the job's frame will go */
 	curl_slist_free_all(orders.before);
 	curl_slist_free_all(orders.just_before);
@@ -443,10 +426,7 @@ static void say_goodbye(struct curl_loop *l)
 {
 	int how = atomic_load(&l->is_dead) || curl_is_cut(l) ? SHUT_RDWR : SHUT_RD;
 
-	pthread_mutex_lock(&l->lock);
-	for (size_t i = 0; i < l->socket_count; i++)
-		(void)shutdown(l->sockets[i].fd, how);
-	pthread_mutex_unlock(&l->lock);
+	curl_sockets_shut_down(l, how);
 }
 
 void *curl_thread_run(void *loop)
@@ -461,6 +441,7 @@ void *curl_thread_run(void *loop)
 	say_goodbye(l);
 	curl_easy_cleanup(l->easy);
 	(void)curl_multi_cleanup(l->multi);
+	curl_sockets_sweep(l);
 	atomic_store(&l->has_ended, true);
 	curl_loop_notify(l);
 	return NULL;

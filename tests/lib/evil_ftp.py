@@ -33,6 +33,7 @@ MODES = {
     "feat_hangup": "closes at FEAT",
     "pasv_garbage": "EPSV and PASV answered with words",
     "pasv_silence": "a passive port that nobody listens on",
+    "pasv_second": "nobody listens on the port of EPSV, but on that of PASV",
     "pasv_blackhole": "a passive port whose packets are dropped, as behind a firewall",
     "pasv_only": "knows no EPSV",
     "pasv_foreign": "knows no EPSV, and PASV names 127.0.0.9 while the port is at 127.0.0.1",
@@ -288,7 +289,7 @@ class Session:
         if self.mode in ("pasv_only", "pasv_foreign", "pasv_elsewhere"):
             return self.say("500 EPSV what?")
         port = self.listen("127.0.0.1")
-        if self.mode == "pasv_silence":
+        if self.mode in ("pasv_silence", "pasv_second"):
             self.data.close()
         if self.mode == "pasv_blackhole":
             self.fill_queue(port)
@@ -308,10 +309,10 @@ class Session:
     def on_pasv(self, _):
         if self.mode == "pasv_garbage":
             return self.say("227 come in (999,1,2,3,4,5)")
-        if self.mode not in ("pasv_only", "pasv_foreign", "pasv_elsewhere"):
+        if self.mode not in ("pasv_only", "pasv_foreign", "pasv_elsewhere", "pasv_second"):
             return self.say("500 no")
         port = self.listen("127.0.0.9" if self.mode == "pasv_elsewhere" else "127.0.0.1")
-        address = "127,0,0,1" if self.mode == "pasv_only" else "127,0,0,9"
+        address = "127,0,0,1" if self.mode in ("pasv_only", "pasv_second") else "127,0,0,9"
         return self.say(f"227 ok ({address},{port >> 8},{port & 255})")
 
     def on_eprt(self, argument):

@@ -127,12 +127,52 @@ static void test_ftps_data__active_mode_names_our_address_and_ports(void **state
 	rig_run(body_active);
 }
 
+/* libcurl closes the socket of a connection attempt that failed, and one that it has accepted,
+ * without a word. The descriptor's number is anybody's then. */
+static void check_leaves_others_alone(struct partner *p)
+{
+	struct connection *c = opens(p);
+	int pairs[8][2];
+	char byte = 'x';
+	struct err e;
+
+	must(get_a(c, &e), &e);
+	for (size_t i = 0; i < 8; i++)
+		check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]) == 0);
+	adapter_ftps.abort(c);
+	adapter_ftps.close(c);
+	for (size_t i = 0; i < 8; i++) {
+		check(send(pairs[i][0], &byte, 1, MSG_NOSIGNAL) == 1);
+		check(recv(pairs[i][1], &byte, 1, MSG_DONTWAIT) == 1);
+		(void)close(pairs[i][0]);
+		(void)close(pairs[i][1]);
+	}
+}
+
+static void body_others(struct worker *w)
+{
+	struct partner p;
+
+	(void)w;
+	partner_of(&p, "evil_pasv_second");
+	check_leaves_others_alone(&p);
+	be_active(&p, "evil_good", NULL);
+	check_leaves_others_alone(&p);
+}
+
+static void test_ftps_data__an_abort_shuts_down_no_socket_but_its_own(void **state)
+{
+	(void)state;
+	rig_run(body_others);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_ftps_data__pasv_addresses_are_followed_only_when_trusted),
 	        cmocka_unit_test(test_ftps_data__active_mode_names_our_address_and_ports),
 	        cmocka_unit_test(test_ftps_data__a_range_without_a_free_port_is_told),
+	        cmocka_unit_test(test_ftps_data__an_abort_shuts_down_no_socket_but_its_own),
 	};
 	int failed;
 
