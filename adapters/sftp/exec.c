@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "adapters/sftp/exit_report.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -19,6 +20,7 @@ struct run {
 	const struct exec *exec;
 	struct command_result *result;
 	LIBSSH2_CHANNEL *lib;
+	struct exit_report report;
 	struct deadline deadline;
 };
 
@@ -241,32 +243,44 @@ static const char only_sftp[] =
         "this account is limited to SFTP (ForceCommand internal-sftp). Ask the partner to allow "
         "commands, or take `commands:` out of the route";
 
-static int killed(struct run *x, const char *name, struct err *e)
+static int killed(struct run *x, struct err *e)
 {
-	char line[ESCAPE_ROOM], words[ESCAPE_ROOM], shown[ESCAPE_ROOM];
+	char line[ESCAPE_ROOM], words[ESCAPE_ROOM];
 
+	TRACE(x->ssh->trace, TRACE_CONNECTION, "the command ended: signal %s", x->report.signal);
 	(void)words_of(x, words);
 	return err_set(e, ERR_OBJECT, "EXEC-SIGNAL", 0,
 	               "%s was killed by signal %s at the server%s%s; the partner's system log "
 	               "knows by whom",
-	               told(x->exec->line, line), escape(name, strlen(name), shown, 32),
+	               told(x->exec->line, line), x->report.signal,
 	               *words ? ". Its last words: " : "", words);
+}
+
+/* Nobody has said that it worked. */
+static int untold(struct run *x, struct err *e)
+{
+	char line[ESCAPE_ROOM], words[ESCAPE_ROOM];
+
+	TRACE(x->ssh->trace, TRACE_CONNECTION,
+	      "the command ended: the server closed its channel without a status");
+	(void)words_of(x, words);
+	return err_set(
+	        e, ERR_OBJECT, "EXEC-NO-STATUS", 0,
+	        "the server ended %s without telling its exit status, so it counts as failed%s%s. "
+	        "Its shell was killed or its session cut there, or this server never tells one: "
+	        "ask the partner for the server's log, and run it by hand with ssh -v",
+	        told(x->exec->line, line), *words ? "; its last words: " : "", words);
 }
 
 static int judge(struct run *x, struct err *e)
 {
-	char line[ESCAPE_ROOM], words[ESCAPE_ROOM], shown[ESCAPE_ROOM], *name = NULL;
-	size_t n = 0;
-	int status = libssh2_channel_get_exit_status(x->lib), r = 0;
+	char line[ESCAPE_ROOM], words[ESCAPE_ROOM];
+	int status = x->report.status;
 
-	(void)libssh2_channel_get_exit_signal(x->lib, &name, &n, NULL, NULL, NULL, NULL);
-	if (name) {
-		TRACE(x->ssh->trace, TRACE_CONNECTION, "the command ended: signal %s",
-		      escape(name, n, shown, sizeof(shown)));
-		r = killed(x, name, e);
-		libssh2_free(x->ssh->lib, name);
-		return r;
-	}
+	if (x->report.kind == EXIT_UNTOLD)
+		return untold(x, e);
+	if (x->report.kind == EXIT_SIGNAL)
+		return killed(x, e);
 	TRACE(x->ssh->trace, TRACE_CONNECTION, "the command ended: status %d", status);
 	if (status == 0)
 		return 0;
@@ -390,8 +404,10 @@ static int run_once(struct ssh *s, const struct exec *x, struct command_result *
 	r = open_channel(&run, e);
 	if (r < 0)
 		return r;
+	exit_report_begin(s, &run.report);
 	TRACE(s->trace, TRACE_CONNECTION, "running a command of %zu bytes", strlen(x->line));
 	r = run_on_channel(&run, e);
+	exit_report_end(&run.report);
 	end_channel(&run);
 	return r;
 }

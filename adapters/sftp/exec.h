@@ -11,6 +11,7 @@
  *
  *	EXEC-FAILED	it ended with another status than 0 (native: the status)
  *	EXEC-SIGNAL	it was killed
+ *	EXEC-NO-STATUS	the server closed its channel and told neither (exit_report.h)
  *	EXEC-TIMEOUT	it had not ended in time; it may still run: SSH has no way to be sure
  *	EXEC-REFUSED	the server runs no commands, or not with this environment
  *

@@ -50,6 +50,8 @@ struct ssh {
 
 	bool is_opening; /* a channel: libssh2 opens one at a time */
 	struct signal opened;
+	uint32_t channel_opened;  /* our number for the last one (exit_report.c) */
+	struct link exit_reports; /* of the commands under way */
 
 	/* commands (exec.c) */
 	int commands;                                      /* under way */

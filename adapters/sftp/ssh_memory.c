@@ -5,6 +5,7 @@
 #include <stdalign.h>
 
 #include "adapters/sftp/auth_state.h"
+#include "adapters/sftp/exit_report.h"
 
 /* Stands before every block where blocks are listed. */
 struct block {
@@ -47,6 +48,7 @@ static void give_back(void *p, struct ssh *s)
 /* libssh2 1.10 does not wipe what was sent to log in; small blocks may be that at any time. */
 static void look_and_wipe(struct ssh *s, void *p, size_t n)
 {
+	exit_report_watch(s, p, n);
 	if (s->login)
 		auth_reply_watch(s, p, n);
 	if (s->login || n <= WIPED_MOST)
@@ -158,6 +160,7 @@ LIBSSH2_SESSION *ssh_memory_session(struct ssh *s)
 {
 	s->memory_listed = is_looked_through(libssh2_version(0));
 	list_init(&s->memory);
+	list_init(&s->exit_reports);
 	return s->memory_listed ? libssh2_session_init_ex(alloc_listed, free_listed, grow_listed, s)
 	                        : libssh2_session_init_ex(alloc_plain, free_noted, grow_plain, s);
 }

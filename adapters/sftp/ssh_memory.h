@@ -11,7 +11,8 @@
  *	ssh_memory_end(s);			// what was forgotten, wiped
  *
  * While a login runs every block is wiped when libssh2 gives it back (passwords, answers), after
- * auth_reply_watch() has seen it: it may be a reply that libssh2 would not tell of.
+ * auth_reply_watch() has seen it: it may be a reply that libssh2 would not tell of. For the same
+ * reason exit_report_watch() sees every block.
  *
  * Blocks are listed, with a header each, so that the forgotten ones are found. A block that libssh2
  * gives to free(3) itself would then be fatal: 1.10.0 has no such place, and 1.11.1 has two, both

@@ -14,6 +14,15 @@ const struct code_text codes_remote[] = {
          "Out of memory there, an administrator, a limit of the account (CPU time), a crash of "
          "the program.",
          "The partner's system log tells who it was. It is tried again as EXEC-FAILED is."},
+        {"EXEC-NO-STATUS", ERR_OBJECT,
+         "A command at the server ended and the server told neither an exit status nor a signal: "
+         "nobody knows whether it worked, so it counts as failed.",
+         "Its shell was killed, or the server ended the session (a restart, a limit of the "
+         "account); a restricted shell, an appliance or a server for files only that takes "
+         "commands and tells no status.",
+         "Run it by hand with the partner: ssh -v shows \"exit-status\" where one comes. Where the "
+         "server never tells one, take `commands:` out of the route and let the partner start "
+         "the work by itself. It is tried again as EXEC-FAILED is."},
         {"EXEC-TIMEOUT", ERR_OBJECT, "A command at the server had not ended within its `timeout`.",
          "It needs longer; it waits for input that never comes; it left a process behind that "
          "keeps its output open.",

@@ -5,7 +5,8 @@ Usage: ssh_peers.py FOLDER GROUP...; prints "NAME PORT" lines and "READY", obeys
 input, and ends with everything it started when standard input ends.
 
 Groups: sshd (OpenSSH in several set-ups), reach (more of them, for reach_peers.py), password, prompts
-(asyncssh), agents (and certificates; with sshd), bytes (what no SSH server would say).
+(asyncssh), commands (command_peers.py), agents (and certificates; with sshd), bytes (what no SSH
+server would say).
 Commands, each answered by one line: "attempts NAME", "cut BYTES", "stall BYTES", "drop",
 "kill NAME", "start NAME" (of the group reach).
 """
@@ -532,7 +533,16 @@ def start_prompts(folder, names, counts):
     run_asyncssh(host_key, "prompts", names, Judge)
 
 
-def run_asyncssh(host_key, name, names, factory):
+def start_commands(folder, names):
+    from lib.command_peers import AnyKey, process_factory
+
+    (folder / "keys").mkdir(exist_ok=True)
+    make_key(folder / "keys/ed25519")
+    run_asyncssh(make_key(folder / "commands_host_key"), "commands", names, AnyKey,
+                 process_factory=process_factory())
+
+
+def run_asyncssh(host_key, name, names, factory, **more):
     from lib.ssh_listen import listen
 
     ready = threading.Event()
@@ -542,7 +552,7 @@ def run_asyncssh(host_key, name, names, factory):
     async def serve():
         names[name] = free_port()
         keep.append(await listen(names[name], server_host_keys=[str(host_key)], server_factory=factory,
-                                 sftp_factory=True))
+                                 sftp_factory=True, **more))
         ready.set()
 
     def run():
@@ -568,6 +578,8 @@ def main():
             servers = start_reach(folder, names, started)
         if "prompts" in groups:
             start_prompts(folder, names, counts)
+        if "commands" in groups:
+            start_commands(folder, names)
         if "sshd" in groups:
             cutter = start_sshd(folder, names, started)
         if "agents" in groups:
