@@ -3,7 +3,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { NAME_BYTES_MOST = 255, PATH_BYTES_MOST = 4096, PATH_LEVELS_MOST = 32 };
+enum { NAME_BYTES_MOST = 255 };
 
 /* ---- verdicts ------------------------------------------------------------------------------ */
 
@@ -103,24 +103,6 @@ enum name_verdict name_gate(const char *name, size_t bytes)
 	if (!is_utf8(p, bytes))
 		return NAME_ENCODING;
 	return name_is_ours(name, bytes) ? NAME_OURS : NAME_OK;
-}
-
-bool name_path_is_safe(const char *path)
-{
-	size_t total = strnlen(path, PATH_BYTES_MOST + 1);
-
-	if (total == 0 || total > PATH_BYTES_MOST)
-		return false;
-	for (int level = 1; level <= PATH_LEVELS_MOST; level++) {
-		size_t n = strcspn(path, "/");
-
-		if (name_gate(path, n) != NAME_OK)
-			return false;
-		if (path[n] == '\0')
-			return true;
-		path += n + 1;
-	}
-	return false;
 }
 
 /* ---- our own names ------------------------------------------------------------------------- */

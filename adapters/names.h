@@ -29,9 +29,6 @@ enum name_verdict name_gate(const char *name, size_t bytes);
 const char *name_verdict_code(enum name_verdict v);
 const char *name_verdict_text(enum name_verdict v);
 
-/* A path relative to a root made of gated components: at most 4096 bytes and 32 levels. */
-bool name_path_is_safe(const char *path);
-
 /*
  * Temporary names in destination directories: ".<name>.<job>-<dest>.ferryd-part", cut so that it
  * stays within 255 bytes. Derived from job and destination: a retry meets its own leftovers.

@@ -203,13 +203,6 @@ int certificate_check(const struct certificate *c, const struct private_key *key
 	return 0;
 }
 
-bool certificate_is_valid_at(const struct certificate *c, int64_t wall_ms)
-{
-	uint64_t now_s = wall_ms > 0 ? (uint64_t)wall_ms / 1000 : 0;
-
-	return now_s >= c->after_s && now_s < c->before_s;
-}
-
 static const char *time_text(uint64_t s, char out[CLOCK_TEXT_BYTES])
 {
 	const uint64_t year_9999_s = 253402300799u;

@@ -40,6 +40,5 @@ void certificate_release(struct certificate *c);
 
 int certificate_check(const struct certificate *c, const struct private_key *key, const char *path,
                       struct err *e);
-bool certificate_is_valid_at(const struct certificate *c, int64_t wall_ms);
 const char *certificate_words(const struct certificate *c, int64_t wall_ms,
                               char out[CERTIFICATE_WORDS]);

@@ -162,8 +162,6 @@ struct sftp_request {
 	size_t body_bytes;
 };
 
-const char *sftp_op_verb(enum sftp_op op);
-
 void sftp_request_init(struct sftp_request *rq, struct sftp_client *c, enum sftp_op op,
                        const char *path);
 /* True when begin would not wait. */

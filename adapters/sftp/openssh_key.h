@@ -46,6 +46,4 @@ enum { OPENSSH_KEY_ROUNDS_MAX = 2048 }; /* about ten seconds */
 bool openssh_key_is(const char *text, size_t n);
 int openssh_key_parse(struct openssh_key *k, const char *text, size_t n);
 int openssh_key_decrypt(struct openssh_key *k, const char *passphrase);
-/* Unencrypted container as text, NUL-terminated; the caller wipes and frees it. */
-char *openssh_key_text(const struct openssh_key *k, size_t *n);
 void openssh_key_wipe(struct openssh_key *k);

@@ -18,11 +18,6 @@ const struct sftp_op_row sftp_ops[] = {
 
 enum { EXTENDED_REPLY_MOST = 4096, WORDS_KEPT = 512, PATH_SHOWN = 300 };
 
-const char *sftp_op_verb(enum sftp_op op)
-{
-	return sftp_ops[op].verb;
-}
-
 void sftp_request_init(struct sftp_request *rq, struct sftp_client *c, enum sftp_op op,
                        const char *path)
 {

@@ -385,11 +385,6 @@ const char *session_host_key(const struct session *s)
 	return s->host_key;
 }
 
-const char *session_cipher(const struct session *s)
-{
-	return kex_agreed(&s->ssh, LIBSSH2_METHOD_CRYPT_CS);
-}
-
 const char *session_algorithms(const struct session *s)
 {
 	return s->agreed;

@@ -86,7 +86,6 @@ const struct endpoint_config *session_endpoint(const struct session *s);
 int session_fd(const struct session *s);             /* of the socket under it all */
 const char *session_server(const struct session *s); /* raw identification, "SSH-2.0-OpenSSH_9.2" */
 const char *session_host_key(const struct session *s); /* "ssh-ed25519 SHA256:…" */
-const char *session_cipher(const struct session *s);   /* client to server */
 /* "curve25519-sha256, ssh-ed25519, out aes128-ctr hmac-sha2-256 none, in …": key exchange, host
  * key, then cipher, MAC and compression of each direction. */
 const char *session_algorithms(const struct session *s);

@@ -23,11 +23,6 @@ void log_setup(enum log_level most, int journal_prefix)
 	atomic_store(&with_prefix, journal_prefix);
 }
 
-void log_level_set(enum log_level most)
-{
-	atomic_store(&most_level, (int)most);
-}
-
 static size_t head(enum log_level level, char line[LINE_BYTES])
 {
 	char stamp[CLOCK_TEXT_BYTES];

@@ -13,7 +13,6 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBU
 
 /* Call once from main before threads start; without it: info, plain. */
 void log_setup(enum log_level most, int journal_prefix);
-void log_level_set(enum log_level most);
 
 void log_write(enum log_level level, const char *sentence, const char *pairs, ...)
 	__attribute__((format(printf, 3, 4)));

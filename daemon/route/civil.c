@@ -56,12 +56,6 @@ void civil_of(int64_t seconds, struct civil *out)
 	out->yearday = (int)(days - civil_days(out->year, 1, 1)) + 1;
 }
 
-int64_t civil_seconds(const struct civil *c)
-{
-	return civil_days(c->year, c->month, c->day) * CIVIL_DAY_S + c->hour * 3600 +
-	       c->minute * 60 + c->second;
-}
-
 /* A week belongs to the year that has its Thursday. */
 int civil_iso_week(const struct civil *c, int *iso_year)
 {

@@ -22,7 +22,6 @@ struct civil {
 /* Days since 1970-01-01 of a date that exists. */
 int64_t civil_days(int year, int month, int day);
 void civil_of(int64_t seconds, struct civil *out);
-int64_t civil_seconds(const struct civil *c); /* from year, month, day, hour, minute, second */
-int civil_month_days(int year, int month);    /* 28..31 */
+int civil_month_days(int year, int month); /* 28..31 */
 /* ISO 8601 week number 1..53; *iso_year is the year that week belongs to. */
 int civil_iso_week(const struct civil *c, int *iso_year);

@@ -110,8 +110,6 @@ void group_init(struct group *g, struct worker *w);
 void group_start(struct group *g, const char *name, fiber_fn *fn, void *arg);
 void group_cancel(struct group *g);
 void group_wait(struct group *g, const char *label);
-/* Waits until fewer than `most` members are alive (to bound concurrency). */
-int group_wait_below(struct group *g, size_t most, const char *label, struct err *e);
 
 /* ---- what `ferryctl ps` shows -------------------------------------------------------------- */
 

@@ -63,11 +63,3 @@ void group_wait(struct group *g, const char *label)
 		fiber_shield_end();
 	}
 }
-
-int group_wait_below(struct group *g, size_t most, const char *label, struct err *e)
-{
-	while (g->alive >= most)
-		if (signal_wait(&g->ended, label, deadline_never(), e) < 0)
-			return e->kind;
-	return 0;
-}

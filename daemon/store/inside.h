@@ -69,7 +69,6 @@ void statements_release(struct store *s);
 
 sqlite3_stmt *sql_begin(struct store *s, enum sql which);
 void sql_int(sqlite3_stmt *q, int at, int64_t value);
-void sql_null(sqlite3_stmt *q, int at);
 void sql_text(sqlite3_stmt *q, int at, const char *text);
 void sql_bytes(sqlite3_stmt *q, int at, const void *data, size_t n);
 int sql_row(struct store *s, sqlite3_stmt *q, struct err *e);

@@ -111,10 +111,8 @@ static int insert_claim(struct store *s, const struct claim *a, size_t i, int64_
 	bind_version(q, a->in.route, &a->in.files[i]);
 	sql_int(q, 6, s->now_ms);
 	sql_int(q, 7, a->in.files[i].precision_ms);
-	if (a->in.files[i].listed_ms)
+	if (a->in.files[i].listed_ms) /* else NULL, as sql_end leaves it */
 		sql_int(q, 8, a->in.files[i].listed_ms);
-	else
-		sql_null(q, 8);
 	r = sql_run(s, q, e);
 	a->ids[i] = sqlite3_last_insert_rowid(s->db);
 	*made += 1;

@@ -39,11 +39,6 @@ void sql_int(sqlite3_stmt *q, int at, int64_t value)
 	bound(sqlite3_bind_int64(q, at, value));
 }
 
-void sql_null(sqlite3_stmt *q, int at)
-{
-	bound(sqlite3_bind_null(q, at));
-}
-
 void sql_text(sqlite3_stmt *q, int at, const char *text)
 {
 	bound(sqlite3_bind_text(q, at, text, -1, SQLITE_STATIC));

@@ -15,8 +15,6 @@ static void check_words(const struct certificate *c, int64_t wall_ms)
 	must(strlen(words) < sizeof(words));
 	for (const char *p = words; *p; p++)
 		must((unsigned char)*p >= 0x20 && *p != 0x7F);
-	if (certificate_is_valid_at(c, wall_ms))
-		must(c->after_s < c->before_s);
 }
 
 static void check_taken(struct certificate *c)

@@ -34,7 +34,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	work_setup();
-	log_level_set(LOG_LEVEL_ERROR); /* each change would be noted */
+	log_setup(LOG_LEVEL_ERROR, 0); /* each change would be noted */
 	return 0;
 }
 

@@ -286,72 +286,6 @@ static void test_group__passes_a_cancel_on_and_still_waits(void **state)
 	rig_run(cancel_a_group_waiter);
 }
 
-struct crowd {
-	int now, most;
-};
-
-static void take_part(void *arg)
-{
-	struct crowd *c = arg;
-	struct err e;
-
-	c->most = ++c->now > c->most ? c->now : c->most;
-	check(fiber_sleep(1, "a little", &e) == 0);
-	c->now--;
-}
-
-static void never_more_than_four(struct worker *w)
-{
-	struct crowd c = {0, 0};
-	struct group g;
-	struct err e;
-
-	group_init(&g, w);
-	for (int i = 0; i < 40; i++) {
-		check(group_wait_below(&g, 4, "a free place", &e) == 0);
-		group_start(&g, "guest", take_part, &c);
-	}
-	group_wait(&g, "all guests");
-	check(c.most == 4 && c.now == 0);
-}
-
-static void test_group__bounds_how_many_are_alive(void **state)
-{
-	(void)state;
-	rig_run(never_more_than_four);
-}
-
-static void ask_for_a_place(void *arg)
-{
-	bool inner = false;
-	struct group g;
-	struct err e;
-
-	group_init(&g, fiber_worker());
-	group_start(&g, "guest", sleep_until_cancelled, &inner);
-	check(group_wait_below(&g, 1, "a free place", &e) == ERR_CANCELED);
-	check(g.alive == 1);
-	group_wait(&g, "the guest");
-	check(inner);
-	*(bool *)arg = true;
-}
-
-static void cancel_a_place_seeker(struct worker *w)
-{
-	bool ended = false;
-	struct fiber *f = fiber_start(w, "seeker", ask_for_a_place, &ended);
-
-	rig_turns(3);
-	fiber_cancel(f);
-	rig_await(&ended);
-}
-
-static void test_group__wait_below_is_cancelled(void **state)
-{
-	(void)state;
-	rig_run(cancel_a_place_seeker);
-}
-
 /* ---- fairness and looking on --------------------------------------------------------------- */
 
 static void burn(int64_t ms)
@@ -450,8 +384,6 @@ int main(void)
 	        cmocka_unit_test(test_cancel__ends_a_sleep_and_spares_what_is_shielded),
 	        cmocka_unit_test(test_cancel__waits_for_the_shield_to_end),
 	        cmocka_unit_test(test_group__passes_a_cancel_on_and_still_waits),
-	        cmocka_unit_test(test_group__bounds_how_many_are_alive),
-	        cmocka_unit_test(test_group__wait_below_is_cancelled),
 	        cmocka_unit_test(test_breathe__gives_way_after_its_budget),
 	        cmocka_unit_test(test_stall__is_counted),
 	        cmocka_unit_test(test_fiber_each__shows_what_is_awaited),

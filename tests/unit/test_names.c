@@ -97,35 +97,6 @@ static void test_names__verdicts_have_words(void **state)
 	assert_string_equal(name_verdict_text(NAME_DOTS), "the name is . or ..");
 }
 
-static void test_names__paths(void **state)
-{
-	char deep[2 * 33], wide[5000];
-
-	(void)state;
-	assert_true(name_path_is_safe("a"));
-	assert_true(name_path_is_safe("a/b/c.xml"));
-	assert_false(name_path_is_safe(""));
-	assert_false(name_path_is_safe("/a"));
-	assert_false(name_path_is_safe("a/"));
-	assert_false(name_path_is_safe("a//b"));
-	assert_false(name_path_is_safe("a/../b"));
-	assert_false(name_path_is_safe("./a"));
-	assert_false(name_path_is_safe("a/b\n"));
-	for (size_t i = 0; i < 33; i++)
-		memcpy(deep + 2 * i, "d/", 2);
-	deep[2 * 33 - 1] = '\0';
-	assert_false(name_path_is_safe(deep));
-	assert_true(name_path_is_safe(deep + 2));
-	fill(wide, 'x', 4999);
-	for (size_t i = 200; i < 4999; i += 201)
-		wide[i] = '/';
-	assert_false(name_path_is_safe(wide));
-	wide[4097] = '\0';
-	assert_false(name_path_is_safe(wide));
-	wide[4096] = '\0';
-	assert_true(name_path_is_safe(wide));
-}
-
 static void check_temp(const char *final_name, size_t most)
 {
 	char out[256];
@@ -164,7 +135,6 @@ int main(void)
 	        cmocka_unit_test(test_names__gate),
 	        cmocka_unit_test(test_names__gate_measures_bytes),
 	        cmocka_unit_test(test_names__verdicts_have_words),
-	        cmocka_unit_test(test_names__paths),
 	        cmocka_unit_test(test_names__temporary_names_fit_and_are_ours),
 	};
 

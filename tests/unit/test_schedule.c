@@ -13,6 +13,19 @@
 
 /* ---- verbs --------------------------------------------------------------------------------- */
 
+/* As the C library counts. */
+static int64_t seconds_of(const struct civil *c)
+{
+	struct tm tm = {.tm_year = c->year - 1900,
+	                .tm_mon = c->month - 1,
+	                .tm_mday = c->day,
+	                .tm_hour = c->hour,
+	                .tm_min = c->minute,
+	                .tm_sec = c->second};
+
+	return timegm(&tm);
+}
+
 /* "2026-03-29 01:30" as seconds. */
 static int64_t at(const char *text)
 {
@@ -20,7 +33,7 @@ static int64_t at(const char *text)
 
 	assert_true(sscanf(text, "%d-%d-%d %d:%d:%d", &c.year, &c.month, &c.day, &c.hour, &c.minute,
 	                   &c.second) >= 5);
-	return civil_seconds(&c);
+	return seconds_of(&c);
 }
 
 static const char *show(int64_t s, char out[64])
@@ -81,7 +94,7 @@ static void test_civil__there_and_back(void **state)
 	(void)state;
 	for (int64_t s = at("1890-01-01 00:00"); s < at("2110-01-01 00:00"); s += 86399 * 7) {
 		civil_of(s, &c);
-		assert_int_equal(civil_seconds(&c), s);
+		assert_int_equal(seconds_of(&c), s);
 	}
 	civil_of(at("2024-02-29 12:34"), &c);
 	assert_int_equal(c.weekday, 4);
