@@ -263,8 +263,11 @@ static bool has_other(const struct held *h, const struct known_entry *entry)
 	return found;
 }
 
-int known_store_add(const struct known_files *files, const struct known_entry *entry,
-                    struct known_stored *out, struct err *e)
+enum others { OTHERS_REFUSED, OTHERS_STAY };
+
+/* Into the first file that can be written, unless it is there. */
+static int add(const struct known_files *files, const struct known_entry *entry, enum others others,
+               struct known_stored *out, struct err *e)
 {
 	struct held h;
 	int r = hold_first(files, &h, e);
@@ -274,7 +277,7 @@ int known_store_add(const struct known_files *files, const struct known_entry *e
 	memset(out, 0, sizeof(*out));
 	if (is_there(&h, entry, out))
 		r = 0;
-	else if (has_other(&h, entry))
+	else if (others == OTHERS_REFUSED && has_other(&h, entry))
 		r = err_set(e, ERR_BUSY, "SSH-HOSTKEY-RACE", 0,
 		            "another key of the host was stored at this moment; the next attempt "
 		            "judges by it");
@@ -282,6 +285,12 @@ int known_store_add(const struct known_files *files, const struct known_entry *e
 		r = append(&h, entry, out, e);
 	let_go(&h);
 	return r;
+}
+
+int known_store_add(const struct known_files *files, const struct known_entry *entry,
+                    struct known_stored *out, struct err *e)
+{
+	return add(files, entry, OTHERS_REFUSED, out, e);
 }
 
 /* ---- replacing ----------------------------------------------------------------------------- */
@@ -392,15 +401,8 @@ static void replace_in(const char *file, const struct known_entry *entry, struct
 int known_store_trust(const struct known_files *files, const struct known_entry *entry,
                       struct known_stored *out, struct err *e)
 {
-	struct held h;
-	int r = hold_first(files, &h, e);
+	int r = add(files, entry, OTHERS_STAY, out, e);
 
-	if (r < 0)
-		return r;
-	memset(out, 0, sizeof(*out));
-	if (!is_there(&h, entry, out))
-		r = append(&h, entry, out, e);
-	let_go(&h);
 	for (size_t i = 0; r == 0 && i < files->count; i++)
 		if (files->items[i])
 			replace_in(files->items[i], entry, out);
