@@ -48,13 +48,16 @@ static void tell_unreadable(struct loader *l, const struct node *n, const char *
 		           number == ENOENT && cure ? cure : "");
 }
 
-/* A descriptor of a regular file, or -1 and told. Never blocks on a fifo. */
+/* A descriptor of a regular file, or -1: told, unless the disk is ignored. Never blocks on a fifo. */
 static int open_regular(struct loader *l, const struct node *n, const char *path, const char *cure)
 {
 	char word[SHELL_WORD_BYTES];
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd;
 
+	if (l->disk == DISK_IGNORE)
+		return -1;
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0) {
 		tell_unreadable(l, n, path, errno, cure);
 		return -1;
@@ -115,8 +118,6 @@ void files_check_key(struct loader *l, const struct node *n, const char *path)
 	char cure[SHELL_WORD_BYTES + 64], word[SHELL_WORD_BYTES];
 	int fd;
 
-	if (l->disk == DISK_IGNORE)
-		return;
 	(void)snprintf(cure, sizeof(cure), "ssh-keygen -t ed25519 -f %s makes a new pair",
 	               shell_word(path, word));
 	fd = open_regular(l, n, path, cure);
@@ -133,8 +134,6 @@ void files_check_user_certificate(struct loader *l, const struct node *n, const 
 	ssize_t got;
 	int fd;
 
-	if (l->disk == DISK_IGNORE)
-		return;
 	fd = open_regular(l, n, path, NULL);
 	if (fd < 0)
 		return;
@@ -152,8 +151,6 @@ void files_check_known_hosts(struct loader *l, const struct node *n, const char 
 	char cure[3 * SHELL_WORD_BYTES], word[SHELL_WORD_BYTES];
 	int fd;
 
-	if (l->disk == DISK_IGNORE)
-		return;
 	(void)snprintf(cure, sizeof(cure),
 	               "ssh-keyscan -p %d %s >> %s makes it; then compare ssh-keygen -lf %s with "
 	               "the fingerprint the partner names",
@@ -168,8 +165,6 @@ void files_check_revoked(struct loader *l, const struct node *n, const char *pat
 	char head[8] = "", word[SHELL_WORD_BYTES];
 	int fd;
 
-	if (l->disk == DISK_IGNORE)
-		return;
 	fd = open_regular(l, n, path, "an empty file is a good beginning");
 	if (fd < 0)
 		return;
@@ -225,14 +220,26 @@ void files_check_secret(struct loader *l, const struct node *n, const struct sec
 
 /* ---- certificates -------------------------------------------------------------------------- */
 
-/* The first part of a file as text; "" when it cannot be read. */
-static char *read_start(int fd)
+/* The first part of a file as text, "" when it cannot be read; NULL when it is not opened. */
+static char *open_pem(struct loader *l, const struct node *n, const char *path, int *fd)
 {
-	char *text = mem_new(CERTIFICATE_BYTES + 1);
-	ssize_t got = read(fd, text, CERTIFICATE_BYTES);
+	char *text;
+	ssize_t got;
 
+	*fd = open_regular(l, n, path, NULL);
+	if (*fd < 0)
+		return NULL;
+	text = mem_new(CERTIFICATE_BYTES + 1);
+	got = read(*fd, text, CERTIFICATE_BYTES);
 	text[got > 0 ? got : 0] = 0;
 	return text;
+}
+
+static void close_pem(char *text, int fd)
+{
+	explicit_bzero(text, CERTIFICATE_BYTES); /* it may be a private key */
+	free(text);
+	(void)close(fd); /* was only read */
 }
 
 /* Whether it is what its key says; DER is what it is taken for most often. */
@@ -286,57 +293,43 @@ void files_check_ca(struct loader *l, const struct node *n, const char *path)
 			           shell_word(path, word));
 		return;
 	}
-	fd = open_regular(l, n, path, NULL);
-	if (fd < 0)
+	text = open_pem(l, n, path, &fd);
+	if (!text)
 		return;
-	text = read_start(fd);
 	check_pem(l, n, path, text);
-	free(text);
-	(void)close(fd); /* was only read */
+	close_pem(text, fd);
 }
 
 void files_check_certificate(struct loader *l, const struct node *n, const struct tls_settings *t)
 {
 	bool has_key;
-	char *text;
 	int fd;
+	char *text = open_pem(l, n, t->certificate, &fd);
 
-	if (l->disk == DISK_IGNORE)
+	if (!text)
 		return;
-	fd = open_regular(l, n, t->certificate, NULL);
-	if (fd < 0)
-		return;
-	text = read_start(fd);
 	has_key = strstr(text, "PRIVATE KEY-----") != NULL;
 	check_pem(l, n, t->certificate, text);
 	if (has_key)
 		check_private(l, n, t->certificate, fd);
 	else if (!t->key)
 		node_error(l->problems, n, "the file holds no private key: add key: PATH");
-	explicit_bzero(text, CERTIFICATE_BYTES);
-	free(text);
-	(void)close(fd); /* was only read */
+	close_pem(text, fd);
 }
 
 void files_check_tls_key(struct loader *l, const struct node *n, const char *path)
 {
 	char word[SHELL_WORD_BYTES];
-	char *text;
 	int fd;
+	char *text = open_pem(l, n, path, &fd);
 
-	if (l->disk == DISK_IGNORE)
+	if (!text)
 		return;
-	fd = open_regular(l, n, path, NULL);
-	if (fd < 0)
-		return;
-	text = read_start(fd);
 	check_private(l, n, path, fd);
 	if (!strstr(text, "PRIVATE KEY-----"))
 		node_error(l->problems, n, "%s holds no private key in PEM format",
 		           shell_word(path, word));
-	explicit_bzero(text, CERTIFICATE_BYTES);
-	free(text);
-	(void)close(fd); /* was only read */
+	close_pem(text, fd);
 }
 
 /* ---- directories --------------------------------------------------------------------------- */
