@@ -70,16 +70,23 @@ def test_examine__a_refused_login_stops_and_says_so(ferryd, route_in, place):
     assert run.returncode == 1 and "FAIL" in run.stdout and "The endpoint is stopped" in run.stdout and "The trace: " in run.stdout
 
 
-def test_examine__works_while_stopped_and_does_not_count(ferryd, route_in, partner):
-    known = partner.known_hosts.read_text()
+def test_examine__an_unknown_key_does_not_count(ferryd, route_in, partner):
     partner.known_hosts.write_text("")
     ferryd.start()
     assert ferryd.wait_stopped()["code"] == "SSH-HOSTKEY-UNKNOWN"
     status, steps, _, result = walk(ferryd, "partner")
     assert status == 1 and failed(steps) == [("host-key", "SSH-HOSTKEY-UNKNOWN")] and not result["stops"]
-    partner.known_hosts.write_text(known)
+
+
+def test_examine__works_while_stopped_and_starts_nothing(ferryd, route_in, partner):
+    authorized = partner.folder / "authorized_keys"  # the partner's: ferryd cannot see it change
+    keys = authorized.read_text()
+    authorized.write_text("")
+    ferryd.start()
+    assert ferryd.wait_stopped()["code"] == "SSH-AUTH-REFUSED"
+    authorized.write_text(keys)
     assert walk(ferryd, "partner")[0] == 0
-    assert ferryd.wait_stopped()["code"] == "SSH-HOSTKEY-UNKNOWN"  # a test starts nothing
+    assert ferryd.wait_stopped()["code"] == "SSH-AUTH-REFUSED"
 
 
 def test_examine__tells_where_it_stops(ferryd, partner, place):
