@@ -3,8 +3,8 @@
 #include <stddef.h>
 
 #include "adapters/diagnosis.h"
+#include "adapters/sftp/opening.h"
 #include "adapters/sftp/rekey.h"
-#include "adapters/sftp/wire.h"
 #include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -37,62 +37,18 @@ static void trace_windows(const struct channel *c, const char *when)
 	      initial, libssh2_channel_window_write_ex(c->lib, NULL));
 }
 
-/* What a channel of a kind is opened with: RFC 4254 §5.1. */
-struct opening {
-	const char *type, *label;
-	const void *message; /* NULL: none */
-	size_t message_bytes;
-};
-
-static int open_alone(struct channel *c, const struct opening *o, struct deadline d, struct err *e)
-{
-	struct ssh *s = c->ssh;
-	int rc;
-
-	do {
-		transport_begin(s->transport);
-		c->lib = libssh2_channel_open_ex(s->lib, o->type, (unsigned)strlen(o->type),
-		                                 CHANNEL_WINDOW, CHANNEL_PACKET, o->message,
-		                                 (unsigned)o->message_bytes);
-		rc = c->lib ? 0 : libssh2_session_last_errno(s->lib);
-	} while (rc == LIBSSH2_ERROR_EAGAIN && transport_await(s->transport, o->label, d, e) == 0);
-	if (rc == LIBSSH2_ERROR_EAGAIN) {
-		transport_kill(s->transport, e); /* the next to open would be given this one */
-		return ssh_interrupted(s, SSH_CHANNEL, s->endpoint->timeouts.request_ms, e);
-	}
-	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
-		return rc;
-	return rc ? ssh_failed(s, SSH_CHANNEL, rc, e) : 0;
-}
-
-/* 0, LIBSSH2_ERROR_CHANNEL_FAILURE when the server refuses (nothing is told then), or a kind. */
-static int open_lib(struct channel *c, const struct opening *o, struct deadline d, struct err *e)
-{
-	int r = ssh_open_begin(c->ssh, e);
-
-	if (r < 0)
-		return r;
-	r = open_alone(c, o, d, e);
-	ssh_open_end(c->ssh);
-	return r;
-}
-
-static const char *last_words(const struct ssh *s)
-{
-	char *words = NULL;
-
-	(void)libssh2_session_last_error(s->lib, &words, NULL, 0);
-	return words ? words : "";
-}
-
 static int open_session(struct channel *c, struct deadline d, struct err *e)
 {
-	static const struct opening session = {.type = "session", .label = "the session channel"};
-	int r = open_lib(c, &session, d, e);
+	static const struct opening session = {.type = "session",
+	                                       .label = "the session channel",
+	                                       .phase = SSH_CHANNEL,
+	                                       .window = CHANNEL_WINDOW,
+	                                       .packet = CHANNEL_PACKET};
+	int r = opening_run(c->ssh, &session, d, &c->lib, e);
 
 	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return r;
-	return diagnosis_no_channel(c->ssh->endpoint->user, last_words(c->ssh), r, e);
+	return diagnosis_no_channel(c->ssh->endpoint->user, opening_words(c->ssh), r, e);
 }
 
 static int start_subsystem(struct channel *c, const char *name, struct deadline d, struct err *e)
@@ -274,15 +230,6 @@ int channel_open(struct ssh *s, const char *subsystem, struct channel **out, str
 
 /* ---- forwarded connections ----------------------------------------------------------------- */
 
-/* string host, uint32 port, string and uint32 of whoever asks, which is us. */
-static void put_target(struct buf *message, const char *host, int port)
-{
-	wire_put_text(message, host);
-	wire_put_u32(message, (uint32_t)port);
-	wire_put_text(message, "127.0.0.1");
-	wire_put_u32(message, 0);
-}
-
 static int open_forward(struct channel *c, const char *host, int port, struct err *e)
 {
 	struct deadline d = deadline_in(c->ssh->endpoint->timeouts.request_ms);
@@ -290,17 +237,20 @@ static int open_forward(struct channel *c, const char *host, int port, struct er
 	int r;
 
 	buf_init(&message, 1024);
-	put_target(&message, host, port);
-	r = open_lib(c,
-	             &(struct opening){.type = "direct-tcpip",
-	                               .label = "the forwarded connection",
-	                               .message = buf_data(&message),
-	                               .message_bytes = buf_len(&message)},
-	             d, e);
+	opening_put_target(&message, host, port, 0);
+	r = opening_run(c->ssh,
+	                &(struct opening){.type = "direct-tcpip",
+	                                  .label = "the forwarded connection",
+	                                  .phase = SSH_CHANNEL,
+	                                  .window = CHANNEL_WINDOW,
+	                                  .packet = CHANNEL_PACKET,
+	                                  .message = buf_data(&message),
+	                                  .message_bytes = buf_len(&message)},
+	                d, &c->lib, e);
 	buf_release(&message);
 	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return r;
-	return diagnosis_no_forward(host, port, last_words(c->ssh), e);
+	return diagnosis_no_forward(host, port, opening_words(c->ssh), e);
 }
 
 int channel_open_forward(struct ssh *s, const char *host, int port, struct channel **out,

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adapters/sftp/exit_report.h"
+#include "adapters/sftp/opening.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
 
@@ -39,44 +40,22 @@ static int refused(struct run *x, enum err_kind kind, int rc, const char *why, s
 	               told(x->exec->line, line), why);
 }
 
-/* Not to be canceled half-way: the next to open would be given what we asked for. */
-static int open_alone(struct run *x, struct err *e)
-{
-	struct ssh *s = x->ssh;
-	struct deadline d =
-	        deadline_sooner(x->deadline, deadline_in(s->endpoint->timeouts.request_ms));
-	int rc;
-
-	do {
-		transport_begin(s->transport);
-		x->lib = libssh2_channel_open_ex(s->lib, "session", sizeof("session") - 1,
-		                                 EXEC_WINDOW, EXEC_PACKET, NULL, 0);
-		rc = x->lib ? 0 : libssh2_session_last_errno(s->lib);
-	} while (rc == LIBSSH2_ERROR_EAGAIN &&
-	         transport_await(s->transport, "a channel for a command", d, e) == 0);
-	if (rc == LIBSSH2_ERROR_EAGAIN) {
-		transport_kill(s->transport, e);
-		return ssh_interrupted(s, SSH_COMMAND, s->endpoint->timeouts.request_ms, e);
-	}
-	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
-		return refused(x, ERR_BUSY, rc,
-		               "it opens no further channel on this connection. Its MaxSessions "
-		               "must allow some more for the files and the commands beside them",
-		               e);
-	return rc ? ssh_failed(s, SSH_COMMAND, rc, e) : 0;
-}
-
 static int open_channel(struct run *x, struct err *e)
 {
-	int r = ssh_open_begin(x->ssh, e);
+	static const struct opening session = {.type = "session",
+	                                       .label = "a channel for a command",
+	                                       .phase = SSH_COMMAND,
+	                                       .cancel = OPENING_STAYS,
+	                                       .window = EXEC_WINDOW,
+	                                       .packet = EXEC_PACKET};
+	int r = opening_run(x->ssh, &session, x->deadline, &x->lib, e);
 
-	if (r < 0)
+	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return r;
-	fiber_shield_begin();
-	r = open_alone(x, e);
-	fiber_shield_end();
-	ssh_open_end(x->ssh);
-	return r;
+	return refused(x, ERR_BUSY, r,
+	               "it opens no further channel on this connection. Its MaxSessions must allow "
+	               "some more for the files and the commands beside them",
+	               e);
 }
 
 /* NAME=value; what the server does not accept must not be missing silently. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "adapters/sftp/forward_state.h"
+#include "adapters/sftp/opening.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
@@ -17,6 +18,7 @@ enum {
 	/* Connections that the server has opened and nobody has taken. libssh2 refuses more with a
 	 * packet that OpenSSH 10 hangs up at. */
 	SERVER_BACKLOG = 1024,
+	PUMP_WINDOW = 64 * 1024,
 };
 
 struct listeners {
@@ -176,23 +178,18 @@ static void accept_there(struct listeners *l, size_t i)
  * its connection may be cut when idle, and is made again. */
 static int open_pump(struct listeners *l, struct err *e)
 {
-	struct ssh *s = l->forward.ssh;
-	struct deadline d = deadline_in(s->endpoint->timeouts.request_ms);
-	int rc;
+	static const struct opening session = {.type = "session",
+	                                       .label = "a session channel",
+	                                       .phase = SSH_TUNNEL,
+	                                       .window = PUMP_WINDOW,
+	                                       .packet = FORWARD_PACKET};
+	int r;
 
 	for (size_t i = 0; i < l->forward.what->count; i++)
 		if (l->of[i].lib)
 			return 0;
-	do {
-		transport_begin(s->transport);
-		l->pump = libssh2_channel_open_ex(s->lib, "session", sizeof("session") - 1, 65536,
-		                                  FORWARD_PACKET, NULL, 0);
-		rc = l->pump ? 0 : libssh2_session_last_errno(s->lib);
-	} while (rc == LIBSSH2_ERROR_EAGAIN &&
-	         transport_await(s->transport, "a session channel", d, e) == 0);
-	if (rc == LIBSSH2_ERROR_EAGAIN)
-		return ssh_interrupted(s, SSH_TUNNEL, s->endpoint->timeouts.request_ms, e);
-	return rc && rc != LIBSSH2_ERROR_CHANNEL_FAILURE ? ssh_failed(s, SSH_TUNNEL, rc, e) : 0;
+	r = opening_run(l->forward.ssh, &session, deadline_never(), &l->pump, e);
+	return r == LIBSSH2_ERROR_CHANNEL_FAILURE ? 0 : r;
 }
 
 static void read_pump(struct listeners *l)

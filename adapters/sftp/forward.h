@@ -9,8 +9,6 @@
  * Each connection is a fiber with one of its own for the way up. The end of one direction is passed
  * on alone (half-close), a broken one ends both. Nothing is read from either side before the other
  * has taken what came: a slow reader slows its writer, and no one else.
- *
- * libssh2 opens one channel at a time for a session: whoever opens holds ssh_open_begin().
  */
 #pragma once
 #include "adapters/sftp/ssh.h"

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 
 #include "adapters/sftp/forward_state.h"
+#include "adapters/sftp/opening.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
@@ -54,44 +55,30 @@ static int refused_by_server(const struct link_task *l, int rc, const char *word
 	               "the server cannot connect to %s port %d: %s", host, c->to_port, said);
 }
 
-/* Not to be canceled half-way: the next to open would be given what we asked for. */
-static int open_channel(struct link_task *l, struct deadline d, struct err *e)
+static int connect_there(struct link_task *l, struct err *e)
 {
 	const struct tunnel_config *c = l->tunnel->settings;
 	struct ssh *s = l->forward->ssh;
-	char *words = NULL;
-	int rc;
-
-	do {
-		transport_begin(s->transport);
-		l->lib = libssh2_channel_direct_tcpip_ex(s->lib, c->to_host, c->to_port,
-		                                         "127.0.0.1", l->tunnel->port);
-		rc = l->lib ? 0 : libssh2_session_last_errno(s->lib);
-	} while (rc == LIBSSH2_ERROR_EAGAIN &&
-	         transport_await(s->transport, "a channel for a tunnel", d, e) == 0);
-	if (rc == LIBSSH2_ERROR_EAGAIN) {
-		transport_kill(s->transport, e);
-		return ssh_interrupted(s, SSH_TUNNEL, s->endpoint->timeouts.request_ms, e);
-	}
-	if (rc != LIBSSH2_ERROR_CHANNEL_FAILURE)
-		return rc ? ssh_failed(s, SSH_TUNNEL, rc, e) : 0;
-	(void)libssh2_session_last_error(s->lib, &words, NULL, 0);
-	return refused_by_server(l, rc, words ? words : "", e);
-}
-
-static int connect_there(struct link_task *l, struct err *e)
-{
-	struct ssh *s = l->forward->ssh;
 	struct deadline d = deadline_in(s->endpoint->timeouts.request_ms);
-	int r = ssh_open_begin(s, e);
+	struct buf message;
+	int r;
 
-	if (r < 0)
+	buf_init(&message, 1024);
+	opening_put_target(&message, c->to_host, c->to_port, l->tunnel->port);
+	r = opening_run(s,
+	                &(struct opening){.type = "direct-tcpip",
+	                                  .label = "a channel for a tunnel",
+	                                  .phase = SSH_TUNNEL,
+	                                  .cancel = OPENING_STAYS,
+	                                  .window = FORWARD_WINDOW,
+	                                  .packet = FORWARD_PACKET,
+	                                  .message = buf_data(&message),
+	                                  .message_bytes = buf_len(&message)},
+	                d, &l->lib, e);
+	buf_release(&message);
+	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return r;
-	fiber_shield_begin();
-	r = open_channel(l, d, e);
-	fiber_shield_end();
-	ssh_open_end(s);
-	return r;
+	return refused_by_server(l, r, opening_words(s), e);
 }
 
 void forward_free_channel(struct forward *f, LIBSSH2_CHANNEL *lib)

@@ -187,21 +187,3 @@ int ssh_interrupted(struct ssh *s, enum ssh_phase phase, int64_t budget_ms, stru
 	(void)snprintf(words, sizeof(words), "%s", e->message);
 	return explain_loss(s, &seen, phase, words, e->native, e);
 }
-
-int ssh_open_begin(struct ssh *s, struct err *e)
-{
-	int r = 0;
-
-	while (r == 0 && s->is_opening) /* who opens has a deadline */
-		r = signal_wait(&s->opened, "a channel that another one opens", deadline_never(),
-		                e);
-	if (r == 0)
-		s->is_opening = true;
-	return r;
-}
-
-void ssh_open_end(struct ssh *s)
-{
-	s->is_opening = false;
-	signal_raise_one(&s->opened);
-}

@@ -48,7 +48,7 @@ struct ssh {
 	size_t memory_bytes;
 	bool memory_listed;
 
-	bool is_opening; /* a channel: libssh2 opens one at a time */
+	bool is_opening; /* a channel (opening.c) */
 	struct signal opened;
 	uint32_t channel_opened;  /* our number for the last one (exit_report.c) */
 	struct link exit_reports; /* of the commands under way */
@@ -80,11 +80,6 @@ const char *ssh_library(void);
 void ssh_library_init(void);
 /* Can the linked library sign and check RSA with SHA-2? */
 bool ssh_has_rsa_sha2(void);
-
-/* libssh2 keeps one half-opened channel a session and hands it to whoever asks next: between these two
- * nobody else opens one. What is begun must be ended, or the connection killed. */
-int ssh_open_begin(struct ssh *s, struct err *e);
-void ssh_open_end(struct ssh *s);
 
 /* `rc` is what libssh2 returned, never "again". Fills e, traces, marks the transport dead. */
 int ssh_failed(struct ssh *s, enum ssh_phase phase, int rc, struct err *e);
