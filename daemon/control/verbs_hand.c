@@ -51,6 +51,7 @@ int verb_cancel(struct call *c, struct err *e)
 struct many {
 	struct call *call;
 	int (*each)(struct many *m, int64_t job, struct err *e);
+	bool (*wants)(const struct store_job_info *i); /* NULL: all of them */
 	int64_t done, interrupted;
 };
 
@@ -68,10 +69,18 @@ static int hold_one(struct many *m, int64_t job, struct err *e)
 	return r;
 }
 
+/* Of a held job there may be destinations for which work goes on. */
+static bool is_under_way(const struct store_job_info *i)
+{
+	return i->job.state != JOB_HELD || i->delivered + i->held < i->deliveries;
+}
+
 /* A job that left its state since it was listed needs nothing any more. */
 static int do_page(struct many *m, const struct store_job_info *page, size_t count, struct err *e)
 {
 	for (size_t i = 0; i < count; i++) {
+		if (m->wants && !m->wants(&page[i]))
+			continue;
 		if (m->each(m, page[i].job.id, e) == 0)
 			m->done++;
 		else if (e->kind != ERR_OBJECT)
@@ -110,11 +119,11 @@ int verb_retry_all(struct call *c, struct err *e)
 	return r;
 }
 
-/* The last steps first: what a job does next while we are at it is still to come. */
+/* In the order of a job's life: where it goes next while we are at it is still to be looked at. */
 int verb_hold_all(struct call *c, struct err *e)
 {
-	static const enum job_state open[] = {JOB_DELIVERED, JOB_STORED, JOB_CLAIMED};
-	struct many m = {.call = c, .each = hold_one};
+	static const enum job_state open[] = {JOB_CLAIMED, JOB_STORED, JOB_HELD, JOB_DELIVERED};
+	struct many m = {.call = c, .each = hold_one, .wants = is_under_way};
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < sizeof(open) / sizeof(open[0]); i++)

@@ -18,14 +18,14 @@ static json_t *job_json(const struct store_job_info *i)
 	const struct store_job *j = &i->job;
 	json_t *mtime = j->mtime_ms == MTIME_UNKNOWN ? json_null() : json_integer(j->mtime_ms);
 
-	return json_pack("{ss sI so so sI so ss si so so so so so so si si}", "kind", "job", "id",
-	                 (json_int_t)j->id, "route", answer_name(j->route), "path",
+	return json_pack("{ss sI so so sI so ss si so so so so so so si si si}", "kind", "job",
+	                 "id", (json_int_t)j->id, "route", answer_name(j->route), "path",
 	                 answer_name(j->path), "size", (json_int_t)j->size, "mtime_ms", mtime,
 	                 "state", job_state_name(j->state), "attempts", j->attempts, "next_ms",
 	                 answer_time(j->next_at_ms), "sha256", sha256_json(j), "created_ms",
 	                 answer_time(i->created_ms), "updated_ms", answer_time(i->updated_ms),
 	                 "code", answer_text(i->code), "text", answer_text(i->text), "deliveries",
-	                 i->deliveries, "delivered", i->delivered);
+	                 i->deliveries, "delivered", i->delivered, "held", i->held);
 }
 
 /* ---- jobs ---------------------------------------------------------------------------------- */

@@ -7,11 +7,7 @@
 
 /* ---- what a job's deliveries amount to ----------------------------------------------------- */
 
-struct sums {
-	int open, held;
-};
-
-static int add_up(struct store *s, int64_t job, struct sums *out, struct err *e)
+int delivery_add_up(struct store *s, int64_t job, struct delivery_sums *out, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_DELIVERY_SUMS);
 	int r;
@@ -25,8 +21,8 @@ static int add_up(struct store *s, int64_t job, struct sums *out, struct err *e)
 	return sql_run(s, q, e);
 }
 
-/* Nothing of it would be tried any more: it waits for the operator as a whole, with the reason of
- * the delivery that gave up last. */
+/* One delivery that waits for the operator is enough, whatever becomes of the others: they go on.
+ * The job's reason is that of the one that gave up last, and names its destination. */
 static int hold_job(struct store *s, struct job_row *job, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_DELIVERY_LAST_HELD);
@@ -79,17 +75,17 @@ static int settle_up(struct store *s, int64_t id, struct outcome *out, struct er
 {
 	struct job_ending kept = {JOB_DONE, true, NULL, NULL};
 	struct job_row job;
-	struct sums sums;
+	struct delivery_sums sums;
 	int r = job_load(s, id, &job, e);
 
 	out->complete = false;
 	if (r < 0 || !awaits_deliveries(&job))
 		return r < 0 ? r : 0; /* canceled: only the delivery's fact is kept */
-	r = add_up(s, id, &sums, e);
-	if (r < 0 || sums.open)
+	r = delivery_add_up(s, id, &sums, e);
+	if (r == 0 && sums.held && !job.by_operator)
+		return hold_job(s, &job, e);
+	if (r < 0 || sums.held || sums.open)
 		return r;
-	if (sums.held)
-		return job.state == JOB_STORED ? hold_job(s, &job, e) : 0;
 	r = complete_job(s, &job, e);
 	if (r == 0 && !out->settle_source)
 		r = job_end(s, &job, &kept, e);

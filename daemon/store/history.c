@@ -18,6 +18,7 @@ static int read_info(struct store *s, sqlite3_stmt *q, struct store_job_info *ou
 	sql_copy(q, AT + 3, out->text, sizeof(out->text));
 	out->deliveries = sqlite3_column_int(q, AT + 4);
 	out->delivered = sqlite3_column_int(q, AT + 5);
+	out->held = sqlite3_column_int(q, AT + 6);
 	return job_read(s, q, &out->job, e);
 }
 

@@ -89,6 +89,26 @@ int store_retry(struct store *s, int64_t job, struct err *e)
 
 /* ---- hold ---------------------------------------------------------------------------------- */
 
+/* A held job, of which one delivery gave up, while others are still under way. */
+static int has_open_deliveries(struct store *s, const struct job_row *job, struct err *e)
+{
+	struct delivery_sums sums;
+	int r = delivery_add_up(s, job->id, &sums, e);
+
+	return r < 0 ? r : sums.open > 0;
+}
+
+static int may_be_held(struct store *s, const struct job_row *job, struct err *e)
+{
+	int r = 1;
+
+	if (job->state == JOB_HELD)
+		r = has_open_deliveries(s, job, e);
+	if (r < 0)
+		return r;
+	return r && job_step_is_legal(job->state, JOB_HELD) ? 0 : does_not_fit(job, "held", e);
+}
+
 static int run_hold(struct store *s, void *arg, struct err *e)
 {
 	const struct operation *a = arg;
@@ -97,11 +117,11 @@ static int run_hold(struct store *s, void *arg, struct err *e)
 	struct job_row job;
 	int r = load(s, a->job, &job, e);
 
+	if (r == 0)
+		r = may_be_held(s, &job, e);
 	if (r < 0)
 		return r;
-	if (job.state == JOB_HELD || !job_step_is_legal(job.state, JOB_HELD))
-		return does_not_fit(&job, "held", e);
-	w.resume = job.state;
+	w.resume = job.state == JOB_HELD ? (enum job_state)job.resume : job.state;
 	r = job_wait(s, &job, &w, e);
 	if (r == 0)
 		r = change_deliveries(s, SQL_HOLD_DELIVERIES, a->job, note, e);

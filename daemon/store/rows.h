@@ -45,6 +45,12 @@ int delivery_step(struct store *s, int64_t id, enum delivery_state to, struct de
 int job_step_refused(const struct job_row *row, enum job_state to, struct err *e);
 int delivery_step_refused(const struct delivery_row *row, enum delivery_state to, struct err *e);
 
+/* How many of a job's deliveries are under way, and how many wait for the operator. */
+struct delivery_sums {
+	int open, held;
+};
+int delivery_add_up(struct store *s, int64_t job, struct delivery_sums *out, struct err *e);
+
 /* The job's row has been given the state `to`: counts it there (and sets job->state). */
 int tally_step(struct store *s, struct job_row *job, enum job_state to, struct err *e);
 /* n new jobs of a route. */

@@ -26,7 +26,9 @@
 	JOB_COLUMNS ", job.created_ms, job.updated_ms, job.code, job.text, "        \
 	            "(SELECT count(*) FROM delivery WHERE delivery.job = job.id), " \
 	            "(SELECT count(*) FROM delivery WHERE delivery.job = job.id "   \
-	            "AND delivery.state IN ('delivered', 'skipped'))"
+	            "AND delivery.state IN ('delivered', 'skipped')), "             \
+	            "(SELECT count(*) FROM delivery WHERE delivery.job = job.id "   \
+	            "AND delivery.state = 'held')"
 
 #define VERSION_IS "route = ?1 AND path = ?2 AND size = ?3 AND mtime_ms = ?4 AND identity = ?5"
 #define LEFT_SINCE                                                                  \
@@ -99,8 +101,9 @@ const char *const sql_texts[SQL_COUNT] = {
                              "WHERE id = ?1",
         [SQL_DELIVERY_SUMS] = "SELECT count(*), total(" DELIVERY_IS_OPEN "), "
                               "total(state = 'held') FROM delivery WHERE job = ?1",
-        [SQL_DELIVERY_LAST_HELD] = "SELECT code, dest || ': ' || text FROM delivery "
-                                   "WHERE job = ?1 AND state = 'held' "
+        [SQL_DELIVERY_LAST_HELD] = "SELECT code, dest || iif(count(*) OVER () > 1, "
+                                   "' (and ' || (count(*) OVER () - 1) || ' more): ', ': ') "
+                                   "|| text FROM delivery WHERE job = ?1 AND state = 'held' "
                                    "ORDER BY updated_ms DESC, id DESC LIMIT 1",
         [SQL_DELIVERY_RENAMING] = "UPDATE delivery SET state = 'renaming', verification = ?2, "
                                   "final_name = ?3, renaming_ms = ?4, updated_ms = ?4, site = ?5, "

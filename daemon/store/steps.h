@@ -20,7 +20,7 @@
 	X(JOB_STORED, JOB_STORED, "retry")                                             \
 	X(JOB_STORED, JOB_DELIVERED, "last delivery ended; source to be settled")      \
 	X(JOB_STORED, JOB_DONE, "last delivery ended; source is kept")                 \
-	X(JOB_STORED, JOB_HELD, "deliveries gave up and none is left to try; hold")    \
+	X(JOB_STORED, JOB_HELD, "a delivery gave up; hold")                            \
 	X(JOB_STORED, JOB_CANCELED, "cancel")                                          \
 	X(JOB_DELIVERED, JOB_DELIVERED, "settling failed, will be tried again; retry") \
 	X(JOB_DELIVERED, JOB_DONE, "source settled; cancel (source is left)")          \
@@ -28,7 +28,7 @@
 	X(JOB_HELD, JOB_CLAIMED, "retry")                                              \
 	X(JOB_HELD, JOB_STORED, "retry")                                               \
 	X(JOB_HELD, JOB_DELIVERED, "retry")                                            \
-	X(JOB_HELD, JOB_HELD, "late: last delivery ended")                             \
+	X(JOB_HELD, JOB_HELD, "another delivery gave up; late: last one ended; hold")  \
 	X(JOB_HELD, JOB_DONE, "late: last delivery ended or source settled; cancel")   \
 	X(JOB_HELD, JOB_CANCELED, "cancel")
 

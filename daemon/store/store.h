@@ -182,8 +182,8 @@ int store_call_failed(struct store *s, int64_t delivery, const struct store_fail
  * failure that leaves open whether the rename happened (every kind but POLICY, INTEGRITY, LOCAL:
  * a lost reply, a directory that cannot be read, a login that is refused) stays `renaming`, so that
  * the next attempt, or the one after the operator's retry, looks before it sends; the others are
- * answers and go back to sending. When a job has no delivery left that would be tried, but held
- * ones, it becomes held itself: what waits for the operator is then one list. */
+ * answers and go back to sending. A job with a held delivery is held itself, also while others are
+ * tried: what waits for the operator is one list. */
 int store_delivery_failed(struct store *s, int64_t delivery, const struct store_failure *f,
                           struct err *e);
 
@@ -260,7 +260,7 @@ struct store_job_info {
 	struct store_job job;
 	int64_t created_ms, updated_ms;
 	char code[STORE_CODE_BYTES], text[STORE_TEXT_BYTES];
-	int deliveries, delivered;
+	int deliveries, delivered, held; /* of all: ended well, wait for the operator */
 };
 
 struct store_event {
@@ -280,7 +280,8 @@ int store_counts(struct store *s, const char *route, int64_t *counts, struct err
 
 /* held (and waiting for a retry) -> due now, job and deliveries, attempts 0. */
 int store_retry(struct store *s, int64_t job, struct err *e);
-/* claimed, stored, delivered -> held, with its open deliveries; retry lets it go on from there. */
+/* claimed, stored, delivered -> held, with its open deliveries; retry lets it go on from there. Also
+ * of a held one that has open deliveries. */
 int store_hold(struct store *s, int64_t job, struct err *e);
 /* Open deliveries and the job -> canceled; one that was delivered everywhere -> done. Either way
  * the source is left alone and this version is not taken again. What the deliveries may have left

@@ -405,7 +405,7 @@ static void test_resend__steps_back_before_the_temporary_file_is_touched(void **
 	assert_int_equal(look_delivery(t, job, id).attempts, 0);
 }
 
-static void test_delivery_failed__holds_the_job_when_nothing_is_left_to_try(void **state)
+static void test_delivery_failed__holds_the_job_and_the_others_go_on(void **state)
 {
 	struct scene *t = *state;
 	int64_t job = claim(t, "r", "a"), ids[2];
@@ -414,15 +414,39 @@ static void test_delivery_failed__holds_the_job_when_nothing_is_left_to_try(void
 	stored(t, job, ids, 2);
 	check_ok(store_delivery_failed(t->store, ids[0], &end, &last));
 	check_delivery(t, job, ids[0], DELIVERY_HELD);
-	check_state(t, job, JOB_STORED); /* the other one is still under way */
+	check_state(t, job, JOB_HELD);
+	check_delivery(t, job, ids[1], DELIVERY_SENDING);
+	assert_string_equal(look(t, job).text, "local:/srv/x: connect bank: refused");
+	assert_int_equal(look(t, job).held, 1);
+	reopen(t); /* a crash changes nothing of it */
+	check_state(t, job, JOB_HELD);
+	renaming(t, ids[1]);
 	assert_false(delivered(t, ids[1], true));
 	check_state(t, job, JOB_HELD);
-	assert_string_equal(look(t, job).text, "local:/srv/x: connect bank: refused");
+	assert_int_equal(count_of(t, "r", JOB_HELD), 1);
+	assert_int_equal(count_of(t, "r", JOB_STORED), 0);
 	check_ok(store_retry(t->store, job, &last));
 	check_state(t, job, JOB_STORED);
 	check_delivery(t, job, ids[0], DELIVERY_SENDING);
 	assert_true(delivered(t, ids[0], true));
 	check_state(t, job, JOB_DELIVERED);
+}
+
+static void test_delivery_failed__tells_which_and_how_many_gave_up(void **state)
+{
+	struct scene *t = *state;
+	int64_t job = claim(t, "r", "a"), ids[3];
+	struct store_failure end = failure(0), later = failure(INT64_MAX / 2);
+
+	stored(t, job, ids, 3);
+	check_ok(store_delivery_failed(t->store, ids[0], &later, &last));
+	check_state(t, job, JOB_STORED); /* none has given up */
+	check_ok(store_delivery_failed(t->store, ids[0], &end, &last));
+	(void)usleep(3000); /* the last one is told by its time */
+	check_ok(store_delivery_failed(t->store, ids[2], &end, &last));
+	assert_string_equal(look(t, job).code, "NET-REFUSED");
+	assert_string_equal(look(t, job).text, "bank:/copy (and 1 more): connect bank: refused");
+	assert_int_equal(look(t, job).held, 2);
 }
 
 static void test_delivery_failed__remembers_that_it_must_look_first(void **state)
@@ -630,7 +654,8 @@ int main(void)
 	        TEST(test_delivery_failed__looks_before_it_sends_when_nobody_answered),
 	        TEST(test_delivery_failed__sends_again_after_an_answer),
 	        TEST(test_resend__steps_back_before_the_temporary_file_is_touched),
-	        TEST(test_delivery_failed__holds_the_job_when_nothing_is_left_to_try),
+	        TEST(test_delivery_failed__tells_which_and_how_many_gave_up),
+	        TEST(test_delivery_failed__holds_the_job_and_the_others_go_on),
 	        TEST(test_delivery_failed__remembers_that_it_must_look_first),
 	        TEST(test_due__gives_the_oldest_first_within_the_room),
 	        TEST(test_due__gives_a_delivery_with_its_job),

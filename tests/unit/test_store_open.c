@@ -366,6 +366,40 @@ static void test_migrate__leaves_a_copy_that_an_older_ferryd_opens(void **state)
 	check_state(t, job, JOB_CLAIMED);
 }
 
+/* Version 6 puts what an older ferryd left `stored` into the operator's list. */
+static void test_migrate__holds_a_job_of_which_one_delivery_is_held(void **state)
+{
+	enum { HELD_STEP = 5 };
+	struct scene *t = *state;
+	int64_t job, other, ids[2], id;
+	struct store_failure end = failure(0);
+
+	open_store(t);
+	job = claim(t, "r", "a");
+	stored(t, job, ids, 2);
+	check_ok(store_delivery_failed(t->store, ids[1], &end, &last));
+	id = one_delivery(t, "b", &other);
+	close_store(t);
+	tamper(t, "UPDATE job SET state = 'stored', resume = NULL, code = '', text = '' "
+	          "WHERE state = 'held'; DELETE FROM tally WHERE state = 'held'; "
+	          "UPDATE tally SET jobs = 2 WHERE state = 'stored'");
+	for (int again = 0; again < 2; again++) {
+		tamper(t, migrations_embedded().texts[HELD_STEP]);
+		open_store(t);
+		check_state(t, job, JOB_HELD);
+		check_state(t, other, JOB_STORED);
+		assert_string_equal(look(t, job).text, "bank:/inbox: connect bank: refused");
+		assert_int_equal(count_of(t, "r", JOB_HELD), 1);
+		assert_int_equal(count_of(t, "r", JOB_STORED), 1);
+		close_store(t);
+	}
+	open_store(t);
+	check_ok(store_retry(t->store, job, &last));
+	assert_false(delivered(t, ids[0], true));
+	assert_true(delivered(t, ids[1], true));
+	assert_true(delivered(t, id, true));
+}
+
 /* ---- damage -------------------------------------------------------------------------------- */
 
 static void fill(struct scene *t)
@@ -530,6 +564,7 @@ int main(void)
 	        TEST(test_open__refuses_tables_changed_by_hand),
 	        TEST(test_migrate__copies_before_it_changes),
 	        TEST(test_migrate__undoes_a_step_that_fails),
+	        TEST(test_migrate__holds_a_job_of_which_one_delivery_is_held),
 	        TEST(test_migrate__leaves_a_copy_that_an_older_ferryd_opens),
 	        TEST(test_open__survives_a_flipped_bit_anywhere),
 	        TEST(test_open__survives_a_flipped_bit_in_the_log),

@@ -312,6 +312,28 @@ static void test_hold__does_not_forget_what_has_happened(void **state)
 	check_state(t, job, JOB_DONE);
 }
 
+/* One destination gave up, the operator wants the others stopped as well. */
+static void test_hold__takes_what_is_still_under_way_of_a_held_job(void **state)
+{
+	struct scene *t = *state;
+	int64_t job = claim(t, "r", "a"), ids[2];
+
+	stored(t, job, ids, 2);
+	check_ok(say_delivery_gave_up(t, ids[1]));
+	assert_int_equal(due(t, QUEUE_DELIVER, INT64_MAX, NULL), 1);
+	check_ok(store_hold(t->store, job, &last));
+	assert_int_equal(due(t, QUEUE_DELIVER, INT64_MAX, NULL), 0);
+	assert_string_equal(look(t, job).code, "OPERATOR-HELD");
+	check_refused(say_hold(t, job), ERR_OBJECT, "STORE-STATE"); /* nothing is left to hold */
+	check_refused(say_renaming(t, ids[0]), ERR_CANCELED, "STORE-STOPPED");
+	assert_false(delivered(t, ids[0], true)); /* late; the other one still waits */
+	assert_string_equal(look(t, job).code, "OPERATOR-HELD");
+	check_ok(store_retry(t->store, job, &last));
+	check_state(t, job, JOB_STORED);
+	assert_true(delivered(t, ids[1], true));
+	check_state(t, job, JOB_DELIVERED);
+}
+
 static void test_hold__lets_a_kept_source_end_the_job(void **state)
 {
 	struct scene *t = *state;
@@ -411,6 +433,7 @@ int main(void)
 	        TEST(test_delivery__takes_every_legal_step_and_no_other),
 	        TEST(test_hold__stops_the_worker_before_its_next_step),
 	        TEST(test_hold__does_not_forget_what_has_happened),
+	        TEST(test_hold__takes_what_is_still_under_way_of_a_held_job),
 	        TEST(test_hold__lets_a_kept_source_end_the_job),
 	        TEST(test_cancel__leaves_the_source_and_what_was_delivered),
 	        TEST(test_retry__resets_what_waits),
