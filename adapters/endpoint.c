@@ -271,7 +271,7 @@ static void connect_fiber(void *arg)
 	uint64_t proofs = proofs_look(p->settings);
 	struct connection *c = NULL;
 	struct err e;
-	int r = endpoint_await_turn(p, proofs, &e);
+	int r = logins_await(p->settings->fingerprint, proofs, &e);
 
 	if (r == 0) {
 		r = connect_patiently(p, t, &c, &e);

@@ -4,7 +4,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 
-enum { LOOK_EVERY_MS = 1000, TURN_EVERY_MS = 20 };
+enum { LOOK_EVERY_MS = 1000 };
 
 static void look_fiber(void *arg)
 {
@@ -33,17 +33,4 @@ bool endpoint_looks_again(struct endpoint *p)
 	p->is_looking = true;
 	group_start(&p->fibers, "look at keys and secrets", look_fiber, p);
 	return true;
-}
-
-int endpoint_await_turn(struct endpoint *p, uint64_t proofs, struct err *e)
-{
-	enum login_leave leave = logins_begin(p->settings->fingerprint, proofs, e);
-
-	while (leave == LOGIN_WAIT) {
-		/* it ends: a connect has its deadlines */
-		if (fiber_sleep(TURN_EVERY_MS, "the first login, by another worker", e) < 0)
-			return e->kind;
-		leave = logins_begin(p->settings->fingerprint, proofs, e);
-	}
-	return leave == LOGIN_GO ? 0 : e->kind;
 }

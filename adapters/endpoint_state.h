@@ -65,6 +65,3 @@ void endpoint_pump(struct endpoint *p);
  * (endpoint_proofs.c). True while that is found out; ends in endpoint_pump(). At most once a
  * second. */
 bool endpoint_looks_again(struct endpoint *p);
-/* Waits while another worker tries the same login first (logins.h); fails with what the server said
- * to it. After 0 logins_end() is due. */
-int endpoint_await_turn(struct endpoint *p, uint64_t proofs, struct err *e);

@@ -6,8 +6,12 @@
 
 #include "daemon/base/list.h"
 #include "daemon/base/mem.h"
+#include "daemon/runtime/fiber.h"
 
-enum { KNOWN_MOST = 4096 }; /* then the one used longest ago is forgotten */
+enum {
+	KNOWN_MOST = 4096, /* then the one used longest ago is forgotten */
+	TURN_EVERY_MS = 20,
+};
 
 enum state { UNKNOWN, TRYING, WORKS, REFUSED };
 
@@ -105,6 +109,17 @@ enum login_leave logins_begin(const char *name, uint64_t proofs, struct err *e)
 	leave = begin(take(name), proofs, e);
 	(void)pthread_mutex_unlock(&known.lock);
 	return leave;
+}
+
+int logins_await(const char *name, uint64_t proofs, struct err *e)
+{
+	enum login_leave leave;
+
+	/* it ends: a connect has its deadlines */
+	while ((leave = logins_begin(name, proofs, e)) == LOGIN_WAIT)
+		if (fiber_sleep(TURN_EVERY_MS, "the first login, by another worker", e) < 0)
+			return e->kind;
+	return leave == LOGIN_GO ? 0 : e->kind;
 }
 
 void logins_end(const char *name, uint64_t proofs, int result, const struct err *e)

@@ -3,10 +3,10 @@
  * not once by each worker: servers count refused logins and punish every route to them
  * (MaxAuthTries, PerSourcePenalties, locked accounts).
  *
- *	while (logins_begin(name, proofs, &e) == LOGIN_WAIT) ... sleep a little ...
- *	if it is LOGIN_GO:
+ *	if (logins_await(name, proofs, &e) == 0) {
  *		r = connect(...);
  *		logins_end(name, proofs, r, &e);
+ *	}
  *
  *	 unknown --begin--> one tries --succeeded--> known to work: all may connect at once
  *	    ^                   |                         |
@@ -14,7 +14,7 @@
  *	    +--forget (the operator)-----------------------+   proofs (proofs.h)
  *
  * `name` is the endpoint's fingerprint: other settings are another login. Any thread; nothing here
- * waits. Endpoints without a name or proofs are always let go.
+ * waits but logins_await(). Endpoints without a name or proofs are always let go.
  */
 #pragma once
 #include <stdbool.h>
@@ -26,6 +26,9 @@ enum login_leave { LOGIN_GO, LOGIN_WAIT, LOGIN_REFUSED };
 
 /* REFUSED: *e is what the server said to another worker. */
 enum login_leave logins_begin(const char *name, uint64_t proofs, struct err *e);
+/* From a fiber. Waits while another worker tries the same login first; 0 when it is GO, or fails with
+ * what the server said to the other one. */
+int logins_await(const char *name, uint64_t proofs, struct err *e);
 /* After GO, always. `result` 0 or the negative kind of *e. */
 void logins_end(const char *name, uint64_t proofs, int result, const struct err *e);
 /* The operator says: try again. */

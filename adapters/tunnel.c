@@ -15,7 +15,7 @@
 #include "daemon/runtime/fiber.h"
 #include "daemon/runtime/work.h"
 
-enum { TURN_EVERY_MS = 20, LOOK_EVERY_MS = 1000 };
+enum { LOOK_EVERY_MS = 1000 };
 
 struct tunnels {
 	const struct config *config; /* a reference, or NULL */
@@ -36,14 +36,12 @@ struct tunnels {
 /* A password that was refused to the files of this endpoint is not sent again by its tunnels. */
 static int begin_turn(struct tunnels *t, struct err *e)
 {
-	enum login_leave leave;
+	int r;
 
 	t->proofs = proofs_look(t->settings);
-	while ((leave = logins_begin(t->settings->fingerprint, t->proofs, e)) == LOGIN_WAIT)
-		if (fiber_sleep(TURN_EVERY_MS, "the first login, by another worker", e) < 0)
-			return e->kind;
-	t->has_turn = leave == LOGIN_GO;
-	return t->has_turn ? 0 : e->kind;
+	r = logins_await(t->settings->fingerprint, t->proofs, e);
+	t->has_turn = r == 0;
+	return r;
 }
 
 static void end_turn(struct tunnels *t, int result, const struct err *e)
