@@ -179,8 +179,8 @@ static const struct key endpoint_keys[] = {
         {"data", KEY_SECTION, .table = &keys_ftp_data,
          .doc = "With ftps and ftp: how connections for files and listings are opened."},
         {"charset", KEY_WORD, OUT(charset), .fallback = "utf-8", .words = words_charset,
-         .doc = "How the server writes file names. Names of this machine are bytes, UTF-8 where "
-                "they are converted."},
+         .doc = "How the server writes file names, also in commands and their variables. Names of "
+                "this machine are bytes, UTF-8 where they are converted."},
         {"list", KEY_WORD, OUT(ftp.list), .fallback = "auto", .words = words_ftp_list,
          .doc = "With ftps and ftp: by which command directories are listed."},
         {"commands", KEY_SECTION, .table = &keys_ftp_commands,

@@ -272,24 +272,55 @@ static int encode_words(const struct connection *c, const struct command *cmd, s
 	return 0;
 }
 
-static int execute(struct connection *c, const struct command *cmd, struct command_result *result,
-                   struct err *e)
+static void free_all(char **all)
 {
-	struct exec x = {.environment = cmd->environment,
+	for (size_t i = 0; all && all[i]; i++)
+		free(all[i]);
+	free(all);
+}
+
+/* NULL and told when a variable has no place in the server's character set. */
+static char **encode_variables(const struct connection *c, const struct command *cmd, struct err *e)
+{
+	char **all = mem_new_array(cmd->environment_count + 1, sizeof(*all));
+
+	for (size_t i = 0; i < cmd->environment_count; i++) {
+		all[i] = charset_encode(c->charset, cmd->environment[i], e);
+		if (!all[i]) {
+			free_all(all);
+			return NULL;
+		}
+	}
+	return all;
+}
+
+static int execute_line(struct connection *c, const struct command *cmd, struct buf *line,
+                        struct command_result *result, struct err *e)
+{
+	char **variables = encode_variables(c, cmd, e);
+	struct exec x = {.line = buf_text(line),
+	                 .environment = (const char *const *)variables,
 	                 .environment_count = cmd->environment_count,
 	                 .timeout_ms = cmd->timeout_ms,
 	                 .quiet_ms = c->keepalive_ms,
 	                 .quiet = show_life,
 	                 .arg = c};
+	int r = variables ? session_execute(c->session, &x, result, e) : e->kind;
+
+	free_all(variables);
+	return r;
+}
+
+static int execute(struct connection *c, const struct command *cmd, struct command_result *result,
+                   struct err *e)
+{
 	struct buf line;
 	int r;
 
 	buf_init(&line, EXEC_LINE_BYTES);
 	r = encode_words(c, cmd, &line, e);
-	if (r == 0) {
-		x.line = buf_text(&line);
-		r = session_execute(c->session, &x, result, e);
-	}
+	if (r == 0)
+		r = execute_line(c, cmd, &line, result, e);
 	buf_release(&line);
 	return r;
 }

@@ -201,6 +201,34 @@ static void test_exec__sets_variables_or_says_why_not(void **state)
 	rig_run(sets_variables);
 }
 
+/* A server of the old kind finds the file by the bytes that its name has there. */
+static void writes_latin_1(struct worker *w)
+{
+	struct attempt a;
+
+	(void)w;
+	connect_to(&a, "sshd_env");
+	leave(&a);
+	a.partner.endpoint.charset = CHARSET_LATIN_1;
+	check(sftp->connect(&a.partner.endpoint, NULL, &a.connection, &a.e) == 0);
+	command_result_init(&a.result);
+	check_run(run_with(&a, "printf 'Gr\303\274\303\237e %s' \"$FERRY_NAME\"",
+	                   "FERRY_NAME=Gr\303\274n", 20000),
+	          "OK");
+	check(is_text(&a.result.out, "Gr\374\337e Gr\374n"));
+	check_run(run_with(&a, "echo ran", "FERRY_NAME=\342\202\254", 20000), "NAME-CHARSET");
+	check(a.e.kind == ERR_POLICY && buf_len(&a.result.out.text) == 0);
+	check_run(run(&a, "echo \342\202\254"), "NAME-CHARSET");
+	check(is_usable(&a));
+	leave(&a);
+}
+
+static void test_exec__writes_names_as_the_server_does(void **state)
+{
+	(void)state;
+	rig_run(writes_latin_1);
+}
+
 /* ---- time ---------------------------------------------------------------------------------- */
 
 static void ends_in_time(struct worker *w)
@@ -452,6 +480,7 @@ int main(void)
 	        cmocka_unit_test(test_exec__reads_all_and_keeps_the_end),
 	        cmocka_unit_test(test_exec__gives_no_input),
 	        cmocka_unit_test(test_exec__sets_variables_or_says_why_not),
+	        cmocka_unit_test(test_exec__writes_names_as_the_server_does),
 	        cmocka_unit_test(test_exec__has_a_deadline_of_its_own),
 	        cmocka_unit_test(test_exec__bears_a_silent_command),
 	        cmocka_unit_test(test_exec__notices_that_the_link_is_gone),
