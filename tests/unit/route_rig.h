@@ -4,8 +4,8 @@
  *	begin_world(FILES);			// out/f0 … at the source
  *	world.fail_at = 7;			// what shall go wrong
  *	setup(&d, &plan);			// a configuration, a state directory
- *	run(&d);				// one life: until all is done, or until
- *world.stop_at teardown(&d);
+ *	run(&d);				// one life: until all is done, or world.stop_at
+ *	teardown(&d);
  *
  * The partners answer by loop turn: each operation yields before it does its work.
  */
@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -594,6 +595,7 @@ struct plan {
 
 #define FROM_HERE "{endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}, after: delete}"
 #define FROM_KEPT "{endpoint: here, path: out, poll: 100ms, ready: {stable_for: 0s}}"
+#define FROM_DROP "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, after: delete}"
 #define TO_THERE  "{endpoint: there, path: in, retry: {first: 10ms, most: 10ms}}"
 #define TO_REPLACING \
 	"{endpoint: there, path: in, exists: replace, retry: {first: 10ms, most: 10ms}}"
@@ -786,6 +788,31 @@ static void run(struct ferryd *d)
 	forget_what_came_after();
 }
 
+/* With the fault at its n-th operation, then another life that must finish what is left. False: that
+ * moment never came. */
+static inline bool live_through(struct ferryd *d, int *fault_at, int n)
+{
+	bool came;
+
+	*fault_at = n;
+	run(d);
+	came = world.operations >= n;
+	*fault_at = 0;
+	run(d);
+	return came;
+}
+
+/* At each of the operations of a life, of which there are so many at least. */
+static inline void survives_everywhere(bool (*survives)(int *fault_at, int n), int *fault_at,
+                                       int least)
+{
+	int n = 1;
+
+	while (n < STEPS_MAX && survives(fault_at, n))
+		n++;
+	assert_in_range(n, least, STEPS_MAX - 1);
+}
+
 /* ---- what they hold ------------------------------------------------------------------------ */
 
 static struct fake_file *put_file(const char *path, const char *content)
@@ -833,4 +860,58 @@ static inline void check_spool_is_empty(const struct ferryd *d)
 
 	(void)snprintf(path, sizeof(path), "%s/spool", d->state);
 	assert_int_equal(rmdir(path), 0);
+}
+
+/* "content of 1" is at in/f1. */
+static inline void check_arrived(int i)
+{
+	char path[32], content[32];
+
+	(void)snprintf(path, sizeof(path), "in/f%d", i);
+	(void)snprintf(content, sizeof(content), "content of %d", i);
+	check_file(path, content);
+}
+
+/* Once; and nothing is left at the source, in the spool or under a temporary name. */
+static inline void check_all_arrived(const struct ferryd *d)
+{
+	assert_int_equal(count_files(), FILES);
+	assert_int_equal(world.doubled, 0);
+	for (int i = 0; i < FILES; i++)
+		check_arrived(i);
+	check_spool_is_empty(d);
+}
+
+/* ---- a local source ------------------------------------------------------------------------ */
+
+/* Nothing at the partners, the files in DIR/drop. */
+static inline void begin_dropped_world(const struct ferryd *d)
+{
+	memset(&world, 0, sizeof(world));
+	for (int i = 0; i < FILES; i++) {
+		char path[128];
+		FILE *f;
+
+		(void)snprintf(path, sizeof(path), "%s/drop/f%d", d->dir, i);
+		f = fopen(path, "w");
+		assert_non_null(f);
+		(void)fprintf(f, "content of %d", i);
+		(void)fclose(f);
+	}
+}
+
+static inline int count_dropped(const struct ferryd *d, const char *folder)
+{
+	char path[128];
+	struct dirent *entry;
+	int n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "%s/drop/%s", d->dir, folder);
+	dir = opendir(path);
+	while (dir && (entry = readdir(dir)))
+		n += entry->d_type == DT_REG;
+	if (dir)
+		(void)closedir(dir);
+	return n;
 }

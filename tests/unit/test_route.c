@@ -4,26 +4,9 @@
  */
 #include "tests/unit/route_rig.h"
 
-/* ---- what must hold ------------------------------------------------------------------------ */
-
-static void check_world(const struct ferryd *d)
-{
-	assert_int_equal(count_files(), FILES); /* nothing left at the source, no temporary name */
-	assert_int_equal(world.doubled, 0);
-	for (int i = 0; i < FILES; i++) {
-		char path[32], content[32];
-
-		(void)snprintf(path, sizeof(path), "in/f%d", i);
-		(void)snprintf(content, sizeof(content), "content of %d", i);
-		check_file(path, content);
-	}
-	check_spool_is_empty(d);
-}
-
-/* One life with the fault at its n-th operation, then one that must finish what is left; then one
- * that changes nothing. False when that moment never came. */
 static bool in_pieces; /* what was fetched in part is gone on with */
 
+/* Then a life that changes nothing. */
 static bool survives(int *fault_at, int n)
 {
 	struct ferryd d;
@@ -32,26 +15,13 @@ static bool survives(int *fault_at, int n)
 	setup(&d, &usual);
 	begin_world();
 	world.in_pieces = in_pieces;
-	*fault_at = n;
-	run(&d);
-	came = world.operations >= n;
-	*fault_at = 0;
-	run(&d);
+	came = live_through(&d, fault_at, n);
 	assert_int_equal(d.done, FILES);
-	check_world(&d);
+	check_all_arrived(&d);
 	run(&d);
-	check_world(&d);
+	check_all_arrived(&d);
 	teardown(&d);
 	return came;
-}
-
-static void survives_everywhere(int *fault_at)
-{
-	int n = 1;
-
-	while (n < STEPS_MAX && survives(fault_at, n))
-		n++;
-	assert_in_range(n, 15, STEPS_MAX - 1); /* at least five operations a file */
 }
 
 static void test_route__carries_files_and_settles_their_source(void **state)
@@ -63,25 +33,25 @@ static void test_route__carries_files_and_settles_their_source(void **state)
 static void test_route__survives_every_operation_failing_once(void **state)
 {
 	(void)state;
-	survives_everywhere(&world.fail_at);
+	survives_everywhere(survives, &world.fail_at, 5 * FILES);
 }
 
 static void test_route__survives_every_operation_being_aborted_once(void **state)
 {
 	(void)state;
-	survives_everywhere(&world.abort_at);
+	survives_everywhere(survives, &world.abort_at, 5 * FILES);
 }
 
 static void test_route__survives_every_answer_being_lost_once(void **state)
 {
 	(void)state;
-	survives_everywhere(&world.lose_at);
+	survives_everywhere(survives, &world.lose_at, 5 * FILES);
 }
 
 static void test_route__survives_being_stopped_at_every_operation(void **state)
 {
 	(void)state;
-	survives_everywhere(&world.stop_at);
+	survives_everywhere(survives, &world.stop_at, 5 * FILES);
 }
 
 /* ---- the rest of a file -------------------------------------------------------------------- */
@@ -90,8 +60,8 @@ static void test_route__goes_on_with_what_was_fetched_in_part(void **state)
 {
 	(void)state;
 	in_pieces = true;
-	survives_everywhere(&world.fail_at);
-	survives_everywhere(&world.stop_at);
+	survives_everywhere(survives, &world.fail_at, 5 * FILES);
+	survives_everywhere(survives, &world.stop_at, 5 * FILES);
 	in_pieces = false;
 }
 
@@ -120,7 +90,7 @@ static void test_route__fetches_only_the_rest_after_a_cut(void **state)
 
 	(void)state;
 	assert_int_equal(cut_between_pieces(&d, nothing), FILES * strlen("content of 0"));
-	check_world(&d);
+	check_all_arrived(&d);
 	teardown(&d);
 }
 
@@ -170,7 +140,7 @@ static void test_route__finds_out_a_server_that_ignores_the_offset(void **state)
 	world.on_cut = nothing;
 	run(&d);
 	assert_int_equal(d.done, FILES);
-	check_world(&d);
+	check_all_arrived(&d);
 	teardown(&d);
 }
 

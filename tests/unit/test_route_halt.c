@@ -4,11 +4,7 @@
  */
 #include "tests/unit/route_rig.h"
 
-#include <dirent.h>
-
 #include "daemon/route/halt.h"
-
-#define FROM_DROP "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, after: delete}"
 
 /* ---- the operator -------------------------------------------------------------------------- */
 
@@ -69,34 +65,17 @@ static void check_no_temporary_file(void)
 	}
 }
 
-static int count_folder(const struct ferryd *d, const char *folder)
-{
-	char path[128];
-	struct dirent *entry;
-	int n = 0;
-	DIR *dir;
-
-	(void)snprintf(path, sizeof(path), "%s/drop/%s", d->dir, folder);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		n += entry->d_type == DT_REG;
-	if (dir)
-		(void)closedir(dir);
-	return n;
-}
-
 static int count_arrived(void)
 {
 	int n = 0;
 
 	for (int i = 0; i < FILES; i++) {
-		char path[32], content[32];
+		char path[32];
 
 		(void)snprintf(path, sizeof(path), "in/f%d", i);
-		(void)snprintf(content, sizeof(content), "content of %d", i);
 		if (!find(path))
 			continue;
-		check_file(path, content);
+		check_arrived(i);
 		n++;
 	}
 	return n;
@@ -107,7 +86,7 @@ static int count_sources(const struct ferryd *d, const struct plan *plan)
 	int n = 0;
 
 	if (strcmp(plan->from, FROM_DROP) == 0)
-		return count_folder(d, "");
+		return count_dropped(d, "");
 	for (int i = 0; i < FILES; i++) {
 		char path[32];
 
@@ -125,7 +104,7 @@ static void check_all(const struct ferryd *d, const struct plan *plan)
 	assert_int_equal(world.doubled, 0);
 	check_no_temporary_file();
 	check_spool_is_empty(d);
-	assert_int_equal(count_folder(d, NAME_CLAIM_DIR), 0);
+	assert_int_equal(count_dropped(d, NAME_CLAIM_DIR), 0);
 	assert_int_equal(d->done + d->canceled, FILES);
 	if (hand.kind == HALT_HELD) {
 		assert_int_equal(arrived, FILES);
@@ -137,20 +116,6 @@ static void check_all(const struct ferryd *d, const struct plan *plan)
 	assert_true(arrived + sources >= FILES);
 }
 
-static void drop_files(const struct ferryd *d)
-{
-	for (int i = 0; i < FILES; i++) {
-		char path[128];
-		FILE *f;
-
-		(void)snprintf(path, sizeof(path), "%s/drop/f%d", d->dir, i);
-		f = fopen(path, "w");
-		assert_non_null(f);
-		(void)fprintf(f, "content of %d", i);
-		(void)fclose(f);
-	}
-}
-
 /* One life with the operator's word at its n-th operation, one that finishes, one that finds
  * nothing to do. */
 static bool survives(const struct plan *plan, int n)
@@ -160,11 +125,10 @@ static bool survives(const struct plan *plan, int n)
 	int puts;
 
 	setup(&d, plan);
-	begin_world();
-	if (strcmp(plan->from, FROM_DROP) == 0) {
-		memset(&world, 0, sizeof(world));
-		drop_files(&d);
-	}
+	if (strcmp(plan->from, FROM_DROP) == 0)
+		begin_dropped_world(&d);
+	else
+		begin_world();
 	hand.route = NULL;
 	world.stop_at = n;
 	d.look = halt_all;
@@ -182,7 +146,7 @@ static bool survives(const struct plan *plan, int n)
 	return came;
 }
 
-static void survives_everywhere(enum halt_kind kind, const char *from)
+static void halt_everywhere(enum halt_kind kind, const char *from)
 {
 	const struct plan plan = {
 	        .from = from, .to = TO_THERE, .may_hold = true, .meanwhile = remember};
@@ -199,25 +163,25 @@ static void survives_everywhere(enum halt_kind kind, const char *from)
 static void test_halt__cancels_at_every_operation(void **state)
 {
 	(void)state;
-	survives_everywhere(HALT_CANCELED, FROM_HERE);
+	halt_everywhere(HALT_CANCELED, FROM_HERE);
 }
 
 static void test_halt__cancels_dropped_files_at_every_operation(void **state)
 {
 	(void)state;
-	survives_everywhere(HALT_CANCELED, FROM_DROP);
+	halt_everywhere(HALT_CANCELED, FROM_DROP);
 }
 
 static void test_halt__holds_at_every_operation(void **state)
 {
 	(void)state;
-	survives_everywhere(HALT_HELD, FROM_HERE);
+	halt_everywhere(HALT_HELD, FROM_HERE);
 }
 
 static void test_halt__holds_dropped_files_at_every_operation(void **state)
 {
 	(void)state;
-	survives_everywhere(HALT_HELD, FROM_DROP);
+	halt_everywhere(HALT_HELD, FROM_DROP);
 }
 
 int main(void)

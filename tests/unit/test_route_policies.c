@@ -4,26 +4,6 @@
  */
 #include "tests/unit/route_rig.h"
 
-#include <dirent.h>
-
-enum fault { FAULT_FAILS, FAULT_LOSES_ANSWER, FAULT_STOPS, FAULT_CRASHES };
-
-/* One life with the fault at operation n, then one that must finish. False: never came. */
-static bool live_through(struct ferryd *d, enum fault fault, int n)
-{
-	bool came;
-
-	world.fail_at = fault == FAULT_FAILS ? n : 0;
-	world.lose_at = fault == FAULT_LOSES_ANSWER ? n : 0;
-	world.stop_at = fault == FAULT_STOPS ? n : 0;
-	world.crash_at = fault == FAULT_CRASHES ? n : 0;
-	run(d);
-	came = world.operations >= n;
-	world.fail_at = world.lose_at = world.stop_at = world.crash_at = 0;
-	run(d);
-	return came;
-}
-
 /* ---- exists: ------------------------------------------------------------------------------- */
 
 static void taken_world(void)
@@ -34,8 +14,8 @@ static void taken_world(void)
 
 static void check_the_free_ones(void)
 {
-	check_file("in/f1", "content of 1");
-	check_file("in/f2", "content of 2");
+	check_arrived(1);
+	check_arrived(2);
 	assert_int_equal(world.doubled, 0);
 }
 
@@ -43,21 +23,21 @@ static void check_each_arrived_once(void)
 {
 	assert_int_equal(count_files(), FILES);
 	assert_int_equal(world.arrived, FILES);
-	check_file("in/f0", "content of 0");
+	check_arrived(0);
 	check_the_free_ones();
 }
 
 static const struct plan fails = {.from = FROM_HERE, .to = TO_THERE, .may_hold = true};
 
 /* Whenever it was stopped: a file that was refused is never taken for one that was delivered. */
-static bool refused_file_stays(enum fault fault, int n)
+static bool refused_file_stays(int *fault_at, int n)
 {
 	struct ferryd d;
 	bool came;
 
 	setup(&d, &fails);
 	taken_world();
-	came = live_through(&d, fault, n);
+	came = live_through(&d, fault_at, n);
 	assert_int_equal(d.done, FILES - 1);
 	assert_int_equal(d.held, 1);
 	check_file("out/f0", "content of 0");
@@ -71,10 +51,8 @@ static bool refused_file_stays(enum fault fault, int n)
 static void test_route__never_takes_a_refused_file_for_a_delivered_one(void **state)
 {
 	(void)state;
-	for (int n = 1; n < STEPS_MAX && refused_file_stays(FAULT_CRASHES, n); n++)
-		;
-	for (int n = 1; n < STEPS_MAX && refused_file_stays(FAULT_LOSES_ANSWER, n); n++)
-		;
+	survives_everywhere(refused_file_stays, &world.crash_at, 5 * FILES);
+	survives_everywhere(refused_file_stays, &world.lose_at, 5 * FILES);
 }
 
 static const struct plan replaces = {.from = FROM_HERE, .to = TO_REPLACING};
@@ -88,8 +66,7 @@ static const struct plan twice = {
         .to = TO_THERE ", {endpoint: there, path: also, retry: {first: 10ms, most: 10ms}}"};
 
 /* Through the fault at every moment; `judge` looks at what came of it. */
-static void suffer(const struct plan *plan, enum fault fault, void (*make)(void),
-                   void (*judge)(void))
+static void suffer(const struct plan *plan, int *fault_at, void (*make)(void), void (*judge)(void))
 {
 	bool came = true;
 
@@ -98,7 +75,7 @@ static void suffer(const struct plan *plan, enum fault fault, void (*make)(void)
 
 		setup(&d, plan);
 		make();
-		came = live_through(&d, fault, n);
+		came = live_through(&d, fault_at, n);
 		assert_int_equal(d.done, FILES);
 		check_the_free_ones();
 		judge();
@@ -108,7 +85,7 @@ static void suffer(const struct plan *plan, enum fault fault, void (*make)(void)
 
 static void judge_replaced(void)
 {
-	check_file("in/f0", "content of 0");
+	check_arrived(0);
 	assert_int_equal(count_files(), FILES);
 }
 
@@ -135,29 +112,29 @@ static void judge_both(void)
 static void test_route__replaces_once(void **state)
 {
 	(void)state;
-	suffer(&replaces, FAULT_LOSES_ANSWER, taken_world, judge_replaced);
-	suffer(&replaces, FAULT_CRASHES, taken_world, judge_replaced);
+	suffer(&replaces, &world.lose_at, taken_world, judge_replaced);
+	suffer(&replaces, &world.crash_at, taken_world, judge_replaced);
 }
 
 static void test_route__skips_what_is_taken(void **state)
 {
 	(void)state;
-	suffer(&skips, FAULT_STOPS, taken_world, judge_skipped);
-	suffer(&skips, FAULT_CRASHES, taken_world, judge_skipped);
+	suffer(&skips, &world.stop_at, taken_world, judge_skipped);
+	suffer(&skips, &world.crash_at, taken_world, judge_skipped);
 }
 
 static void test_route__numbers_what_is_taken_once(void **state)
 {
 	(void)state;
-	suffer(&renames, FAULT_LOSES_ANSWER, taken_world, judge_renamed);
-	suffer(&renames, FAULT_CRASHES, taken_world, judge_renamed);
+	suffer(&renames, &world.lose_at, taken_world, judge_renamed);
+	suffer(&renames, &world.crash_at, taken_world, judge_renamed);
 }
 
 static void test_route__delivers_to_both_once(void **state)
 {
 	(void)state;
-	suffer(&twice, FAULT_STOPS, begin_world, judge_both);
-	suffer(&twice, FAULT_CRASHES, begin_world, judge_both);
+	suffer(&twice, &world.stop_at, begin_world, judge_both);
+	suffer(&twice, &world.crash_at, begin_world, judge_both);
 }
 
 /* ---- verify: digest ------------------------------------------------------------------------ */
@@ -210,11 +187,11 @@ static void judge_appended(void)
 static void test_route__appends_once(void **state)
 {
 	(void)state;
-	suffer(&appends, FAULT_FAILS, taken_world, judge_appended);
-	suffer(&appends, FAULT_LOSES_ANSWER, taken_world, judge_appended);
-	suffer(&appends, FAULT_STOPS, taken_world, judge_appended);
-	suffer(&appends, FAULT_CRASHES, taken_world, judge_appended);
-	suffer(&verifies, FAULT_CRASHES, taken_world, judge_appended);
+	suffer(&appends, &world.fail_at, taken_world, judge_appended);
+	suffer(&appends, &world.lose_at, taken_world, judge_appended);
+	suffer(&appends, &world.stop_at, taken_world, judge_appended);
+	suffer(&appends, &world.crash_at, taken_world, judge_appended);
+	suffer(&verifies, &world.crash_at, taken_world, judge_appended);
 }
 
 static const struct plan gathers = {.from = FROM_HERE,
@@ -239,14 +216,14 @@ static void judge_gathered(void)
 	assert_int_equal(count_files(), 1);
 }
 
-static bool gathers_through(enum fault fault, int n)
+static bool gathers_through(int *fault_at, int n)
 {
 	struct ferryd d;
 	bool came;
 
 	setup(&d, &gathers);
 	begin_world();
-	came = live_through(&d, fault, n);
+	came = live_through(&d, fault_at, n);
 	assert_int_equal(d.done, FILES);
 	judge_gathered();
 	teardown(&d);
@@ -256,10 +233,8 @@ static bool gathers_through(enum fault fault, int n)
 static void test_route__appends_all_files_to_one(void **state)
 {
 	(void)state;
-	for (int n = 1; n < STEPS_MAX && gathers_through(FAULT_CRASHES, n); n++)
-		;
-	for (int n = 1; n < STEPS_MAX && gathers_through(FAULT_LOSES_ANSWER, n); n++)
-		;
+	survives_everywhere(gathers_through, &world.crash_at, 5 * FILES);
+	survives_everywhere(gathers_through, &world.lose_at, 5 * FILES);
 }
 
 static const struct plan shared = {.from = FROM_HERE, .to = TO_APPENDING "}", .may_hold = true};
@@ -372,40 +347,10 @@ static void test_route__gives_up_a_version_that_was_replaced(void **state)
 
 /* ---- a local source ------------------------------------------------------------------------ */
 
-#define FROM_DROP "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, "
-
-static const struct plan dropped = {.from = FROM_DROP "after: delete}", .to = TO_THERE};
-static const struct plan kept = {.from = FROM_DROP "after: keep}", .to = TO_THERE};
-
-static void drop_files(const struct ferryd *d)
-{
-	for (int i = 0; i < FILES; i++) {
-		char path[128];
-		FILE *f;
-
-		(void)snprintf(path, sizeof(path), "%s/drop/f%d", d->dir, i);
-		f = fopen(path, "w");
-		assert_non_null(f);
-		(void)fprintf(f, "content of %d", i);
-		(void)fclose(f);
-	}
-}
-
-static int count_dropped(const struct ferryd *d, const char *folder)
-{
-	char path[128];
-	struct dirent *entry;
-	int n = 0;
-	DIR *dir;
-
-	(void)snprintf(path, sizeof(path), "%s/drop/%s", d->dir, folder);
-	dir = opendir(path);
-	while (dir && (entry = readdir(dir)))
-		n += entry->d_type == DT_REG;
-	if (dir)
-		(void)closedir(dir);
-	return n;
-}
+static const struct plan dropped = {.from = FROM_DROP, .to = TO_THERE};
+static const struct plan kept = {
+        .from = "{path: DIR/drop, poll: 100ms, ready: {stable_for: 0s}, after: keep}",
+        .to = TO_THERE};
 
 static void test_route__carries_dropped_files(void **state)
 {
@@ -413,8 +358,7 @@ static void test_route__carries_dropped_files(void **state)
 
 	(void)state;
 	setup(&d, &dropped);
-	memset(&world, 0, sizeof(world));
-	drop_files(&d);
+	begin_dropped_world(&d);
 	run(&d);
 	check_each_arrived_once();
 	assert_int_equal(count_dropped(&d, "") + count_dropped(&d, NAME_CLAIM_DIR), 0);
@@ -429,8 +373,7 @@ static void test_route__leaves_the_claims_of_other_routes(void **state)
 
 	(void)state;
 	setup(&d, &dropped);
-	memset(&world, 0, sizeof(world));
-	drop_files(&d);
+	begin_dropped_world(&d);
 	world.is_down = true;
 	world.live_ms = 300;
 	run(&d);
@@ -453,8 +396,7 @@ static void change_after(const struct plan *before, const struct plan *now, int 
 	struct ferryd d;
 
 	setup(&d, before);
-	memset(&world, 0, sizeof(world));
-	drop_files(&d);
+	begin_dropped_world(&d);
 	world.is_down = true;
 	world.live_ms = 300;
 	run(&d);
