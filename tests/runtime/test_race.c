@@ -82,15 +82,6 @@ static void test_race__families_take_turns(void **state)
 
 /* ---- addresses to race for ----------------------------------------------------------------- */
 
-struct told {
-	struct buf text;
-};
-
-static void note(void *arg, const char *address, const char *words)
-{
-	check(buf_printf(&((struct told *)arg)->text, "%s %.9s\n", address, words) == 0);
-}
-
 /* A listener at 127.0.0.N; several may share a port. */
 static int listen_at(int n, int *port, int backlog)
 {
@@ -153,34 +144,58 @@ static const struct addrinfo *addresses(struct list *l, const char *hosts, int p
 	return l->items;
 }
 
-static struct race race_with(struct told *told)
+/* ---- races --------------------------------------------------------------------------------- */
+
+struct scene {
+	struct race how;
+	struct buf told;
+	struct io *io;
+	struct err e;
+	int port, listener;
+};
+
+static void note(void *arg, const char *address, const char *words)
 {
-	buf_init(&told->text, 4096);
-	return (struct race){.family = AF_UNSPEC, .tell = note, .arg = told};
+	check(buf_printf(arg, "%s %.9s\n", address, words) == 0);
 }
 
-/* ---- races --------------------------------------------------------------------------------- */
+/* All at one port, at which 127.0.0.`listener` listens; `port` may be taken already. */
+static void scene_init(struct scene *s, int listener, int port)
+{
+	*s = (struct scene){.how = {.family = AF_UNSPEC, .tell = note, .arg = &s->told},
+	                    .port = port};
+	buf_init(&s->told, 4096);
+	s->listener = listen_at(listener, &s->port, 8);
+}
+
+static void scene_release(struct scene *s)
+{
+	buf_release(&s->told);
+	(void)close(s->listener);
+}
+
+static int race_for(struct scene *s, const char *hosts, int64_t ms)
+{
+	struct list l;
+
+	return race_connect(addresses(&l, hosts, s->port), &s->how, deadline_in(ms), &s->io, &s->e);
+}
 
 static void second_is_faster(struct worker *w)
 {
 	int64_t began = clock_mono_ms();
 	struct black_hole hole;
-	struct told told;
-	struct race how = race_with(&told);
-	struct list l;
-	struct io *io;
-	struct err e;
-	int port = 0, fd;
+	struct scene s;
+	int port = 0;
 
 	(void)w;
 	dig(&hole, 2, &port);
-	fd = listen_at(3, &port, 8);
-	check(race_connect(addresses(&l, "23", port), &how, deadline_in(20000), &io, &e) == 0);
+	scene_init(&s, 3, port);
+	check(race_for(&s, "23", 20000) == 0);
 	check(clock_mono_ms() - began >= RACE_STAGGER_MS && clock_mono_ms() - began < 10000);
-	check(strcmp(buf_text(&told.text), "127.0.0.3 connected\n") == 0);
-	io_close(io);
-	buf_release(&told.text);
-	(void)close(fd);
+	check(strcmp(buf_text(&s.told), "127.0.0.3 connected\n") == 0);
+	io_close(s.io);
+	scene_release(&s);
 	fill_in(&hole);
 }
 
@@ -192,20 +207,14 @@ static void test_race__a_dead_address_costs_a_quarter_of_a_second(void **state)
 
 static void refused_first(struct worker *w)
 {
-	struct told told;
-	struct race how = race_with(&told);
-	struct list l;
-	struct io *io;
-	struct err e;
-	int port = 0, fd;
+	struct scene s;
 
 	(void)w;
-	fd = listen_at(3, &port, 8);
-	check(race_connect(addresses(&l, "23", port), &how, deadline_in(20000), &io, &e) == 0);
-	check(strcmp(buf_text(&told.text), "127.0.0.2 connect t\n127.0.0.3 connected\n") == 0);
-	io_close(io);
-	buf_release(&told.text);
-	(void)close(fd);
+	scene_init(&s, 3, 0);
+	check(race_for(&s, "23", 20000) == 0);
+	check(strcmp(buf_text(&s.told), "127.0.0.2 connect t\n127.0.0.3 connected\n") == 0);
+	io_close(s.io);
+	scene_release(&s);
 }
 
 static void test_race__a_failure_is_told_and_the_next_begins(void **state)
@@ -216,25 +225,15 @@ static void test_race__a_failure_is_told_and_the_next_begins(void **state)
 
 static void nobody_there(struct worker *w)
 {
-	struct told told;
-	struct race how = race_with(&told);
-	struct list l;
-	struct io *io;
-	struct err e;
-	int port = 0, fd;
+	struct scene s;
 
 	(void)w;
-	fd = listen_at(4, &port, 8); /* so that the port is nobody else's */
-	check(race_connect(addresses(&l, "23", port), &how, deadline_in(20000), &io, &e) ==
-	      ERR_NETWORK);
-	check(strcmp(e.code, "NET-REFUSED") == 0);
-	check(strstr(e.message, "2 of 2 addresses tried") && strstr(e.message, "127.0.0.3"));
-	buf_clear(&told.text);
-	check(race_connect(addresses(&l, "2", port), &how, deadline_in(20000), &io, &e) ==
-	      ERR_NETWORK);
-	check(!strstr(e.message, "tried") && strstr(e.message, "127.0.0.2"));
-	buf_release(&told.text);
-	(void)close(fd);
+	scene_init(&s, 4, 0); /* so that the port is nobody else's */
+	check(race_for(&s, "23", 20000) == ERR_NETWORK && strcmp(s.e.code, "NET-REFUSED") == 0);
+	check(strstr(s.e.message, "2 of 2 addresses tried") && strstr(s.e.message, "127.0.0.3"));
+	check(race_for(&s, "2", 20000) == ERR_NETWORK);
+	check(!strstr(s.e.message, "tried") && strstr(s.e.message, "127.0.0.2"));
+	scene_release(&s);
 }
 
 static void test_race__all_refused(void **state)
@@ -247,26 +246,20 @@ static void all_dead(struct worker *w)
 {
 	int64_t began = clock_mono_ms();
 	struct black_hole a, b;
-	struct told told;
-	struct race how = race_with(&told);
-	struct list l;
-	struct io *io;
-	struct err e;
+	struct scene s;
 	int port = 0;
 
 	(void)w;
 	dig(&a, 2, &port);
 	dig(&b, 3, &port);
-	check(race_connect(addresses(&l, "23", port), &how, deadline_in(600), &io, &e) ==
-	      ERR_NETWORK);
-	check(strcmp(e.code, "NET-TIMEOUT") == 0 && clock_mono_ms() - began < 10000);
+	scene_init(&s, 4, port);
+	check(race_for(&s, "23", 600) == ERR_NETWORK);
+	check(strcmp(s.e.code, "NET-TIMEOUT") == 0 && clock_mono_ms() - began < 10000);
 	/* an end before the second has begun */
-	check(race_connect(addresses(&l, "23", port), &how, deadline_in(50), &io, &e) ==
-	      ERR_NETWORK);
-	check(strstr(e.message, "1 of 2 addresses tried"));
-	check(race_connect(addresses(&l, "23", port), &how, deadline_in(0), &io, &e) ==
-	      ERR_NETWORK);
-	buf_release(&told.text);
+	check(race_for(&s, "23", 50) == ERR_NETWORK);
+	check(strstr(s.e.message, "1 of 2 addresses tried"));
+	check(race_for(&s, "23", 0) == ERR_NETWORK);
+	scene_release(&s);
 	fill_in(&a);
 	fill_in(&b);
 }
@@ -278,20 +271,16 @@ static void test_race__ends_with_its_deadline(void **state)
 }
 
 struct canceled {
-	struct fiber *fiber;
-	int port, result;
+	struct scene scene;
+	int result;
 	bool done;
 };
 
 static void race_until_canceled(void *arg)
 {
 	struct canceled *c = arg;
-	struct race how = {.family = AF_UNSPEC};
-	struct list l;
-	struct io *io;
-	struct err e;
 
-	c->result = race_connect(addresses(&l, "22", c->port), &how, deadline_in(20000), &io, &e);
+	c->result = race_for(&c->scene, "22", 20000);
 	c->done = true;
 }
 
@@ -299,14 +288,18 @@ static void cancel_race(struct worker *w)
 {
 	struct canceled c = {0};
 	struct black_hole hole;
+	struct fiber *f;
+	int port = 0;
 	struct err e;
 
-	dig(&hole, 2, &c.port);
-	c.fiber = fiber_start(w, "race", race_until_canceled, &c);
+	dig(&hole, 2, &port);
+	scene_init(&c.scene, 3, port);
+	f = fiber_start(w, "race", race_until_canceled, &c);
 	check(fiber_sleep(300, "two attempts", &e) == 0);
-	fiber_cancel(c.fiber);
+	fiber_cancel(f);
 	rig_await(&c.done);
 	check(c.result == ERR_CANCELED);
+	scene_release(&c.scene);
 	fill_in(&hole);
 }
 
@@ -318,35 +311,33 @@ static void test_race__cancelled(void **state)
 
 /* ---- our own address ----------------------------------------------------------------------- */
 
+static void check_impossible(struct scene *s, const char *code, const char *words)
+{
+	check(race_for(s, "3", 20000) == ERR_CONFIG);
+	check(strcmp(s->e.code, code) == 0 && strstr(s->e.message, words));
+}
+
 static void from_an_address(struct worker *w)
 {
-	struct race how = {.family = AF_UNSPEC, .source = "127.0.0.9"};
 	struct sockaddr_in from = {0};
 	socklen_t len = sizeof(from);
-	struct list l;
-	struct io *io;
-	struct err e;
-	int port = 0, fd;
+	struct scene s;
 
 	(void)w;
-	fd = listen_at(3, &port, 8);
-	check(race_connect(addresses(&l, "3", port), &how, deadline_in(20000), &io, &e) == 0);
-	check(getsockname(io_fd(io), (struct sockaddr *)&from, &len) == 0);
+	scene_init(&s, 3, 0);
+	s.how.source = "127.0.0.9";
+	check(race_for(&s, "3", 20000) == 0);
+	check(getsockname(io_fd(s.io), (struct sockaddr *)&from, &len) == 0);
 	check(from.sin_addr.s_addr == htonl(INADDR_LOOPBACK + 8));
-	io_close(io);
-	how.source = "192.0.2.7"; /* TEST-NET-1: nobody's */
-	check(race_connect(addresses(&l, "3", port), &how, deadline_in(20000), &io, &e) ==
-	      ERR_CONFIG);
-	check(strcmp(e.code, "NET-SOURCE") == 0 && strstr(e.message, "192.0.2.7"));
-	how.source = "::1";
-	check(race_connect(addresses(&l, "3", port), &how, deadline_in(20000), &io, &e) ==
-	      ERR_CONFIG);
-	check(strcmp(e.code, "NET-FAMILY") == 0 && strstr(e.message, "bind_address"));
-	how = (struct race){.family = AF_INET6};
-	check(race_connect(addresses(&l, "3", port), &how, deadline_in(20000), &io, &e) ==
-	      ERR_CONFIG);
-	check(strcmp(e.code, "NET-FAMILY") == 0 && strstr(e.message, "address_family"));
-	(void)close(fd);
+	io_close(s.io);
+	s.how.source = "192.0.2.7"; /* TEST-NET-1: nobody's */
+	check_impossible(&s, "NET-SOURCE", "192.0.2.7");
+	s.how.source = "::1";
+	check_impossible(&s, "NET-FAMILY", "bind_address");
+	s.how.source = NULL;
+	s.how.family = AF_INET6;
+	check_impossible(&s, "NET-FAMILY", "address_family");
+	scene_release(&s);
 }
 
 static void test_race__comes_from_the_address_that_is_told(void **state)
