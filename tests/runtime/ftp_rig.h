@@ -1,27 +1,13 @@
 /*
- * FTP servers for the tests of this room: tests/lib/ftp_peers.py, started once a program.
+ * FTP servers for the tests of this room: tests/lib/ftp_peers.py; see peers.h.
  *
- *	ftp_peers_start("proftpd vsftpd");	// in main, before anything else
  *	partner_of(&p, "proftpd_explicit");	// an endpoint for it
  *	struct connection *c = opens(&p);
- *	...
- *	ftp_peers_stop();
  */
 #pragma once
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "adapters/adapter.h"
 #include "config/config.h"
-#include "daemon/base/log.h"
-#include "daemon/base/mem.h"
-#include "daemon/runtime/work.h"
-#include "tests/runtime/rig.h"
+#include "tests/runtime/peers.h"
 
 struct ftp_peer {
 	char name[32], path[256], home[256], ca[256];
@@ -29,62 +15,22 @@ struct ftp_peer {
 };
 
 static struct {
-	pid_t pid;
-	FILE *to, *from;
-	char folder[64];
 	struct ftp_peer all[160];
 	int count;
 } ftp_peers;
 
-static void ftp_peers_exec(const char *groups, const int *to, const int *from)
+static void ftp_peers_add(const char *line)
 {
-	char *argv[16] = {mem_dup("/usr/bin/python3"), mem_dup("-W"), mem_dup("ignore"),
-	                  mem_dup(SOURCE_DIR "/tests/lib/ftp_peers.py"), ftp_peers.folder};
-	char *list = mem_dup(groups), *save = NULL;
-	int argc = 5;
+	struct ftp_peer *p = &ftp_peers.all[ftp_peers.count++];
 
-	for (char *g = strtok_r(list, " ", &save); g; g = strtok_r(NULL, " ", &save))
-		argv[argc++] = g;
-	check(dup2(to[0], 0) == 0 && dup2(from[1], 1) == 1);
-	execv(argv[0], argv);
-	_exit(127);
+	check(ftp_peers.count <= (int)(sizeof(ftp_peers.all) / sizeof(ftp_peers.all[0])));
+	check(sscanf(line, "%31s %d %255s %255s %255s", p->name, &p->port, p->path, p->home,
+	             p->ca) == 5);
 }
 
-static inline int ftp_peers_start(const char *groups)
+static inline void peers_start(const char *groups)
 {
-	int to[2], from[2];
-	char line[1024] = "";
-
-	log_setup(LOG_LEVEL_ERROR, 0);
-	(void)snprintf(ftp_peers.folder, sizeof(ftp_peers.folder), "/tmp/ferryd-ftp-XXXXXX");
-	check(mkdtemp(ftp_peers.folder) && chmod(ftp_peers.folder, 0755) == 0);
-	check(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
-	ftp_peers.pid = fork();
-	check(ftp_peers.pid >= 0);
-	if (ftp_peers.pid == 0)
-		ftp_peers_exec(groups, to, from);
-	(void)close(to[0]);
-	(void)close(from[1]);
-	ftp_peers.to = fdopen(to[1], "w");
-	ftp_peers.from = fdopen(from[0], "r");
-	while (fgets(line, sizeof(line), ftp_peers.from) && strncmp(line, "READY", 5) != 0) {
-		struct ftp_peer *p = &ftp_peers.all[ftp_peers.count++];
-
-		check(ftp_peers.count <= (int)(sizeof(ftp_peers.all) / sizeof(ftp_peers.all[0])));
-		check(sscanf(line, "%31s %d %255s %255s %255s", p->name, &p->port, p->path, p->home,
-		             p->ca) == 5);
-	}
-	check(strncmp(line, "READY", 5) == 0);
-	return 0;
-}
-
-static inline void ftp_peers_stop(void)
-{
-	int status;
-
-	(void)fclose(ftp_peers.to);
-	(void)fclose(ftp_peers.from);
-	check(waitpid(ftp_peers.pid, &status, 0) == ftp_peers.pid);
+	peers_start_with("ftp_peers.py", groups, ftp_peers_add);
 }
 
 static inline const struct ftp_peer *ftp_peer(const char *name)

@@ -1,102 +1,43 @@
 /*
- * Servers for the tests of SSH connections: tests/lib/ssh_peers.py, started once a program.
+ * SSH servers for the tests of this room: tests/lib/ssh_peers.py; see peers.h.
  *
- *	peers_start("sshd");			// in main, before anything else
  *	peers_port("sshd_cat");
- *	peers_ask("attempts password");		// a number
- *	peers_stop();
  *
- * and what the tests of this room share: an endpoint for a peer, and a second fiber that watches
- * that the worker keeps its pace.
+ * and what these tests share: an endpoint for a peer, bytes that go both ways, and a second fiber
+ * that watches that the worker keeps its pace.
  */
 #pragma once
-#include <fcntl.h>
-#include <signal.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "adapters/sftp/session.h"
-#include "daemon/base/log.h"
-#include "daemon/base/mem.h"
-#include "daemon/runtime/work.h"
-#include "tests/runtime/rig.h"
+#include "tests/runtime/peers.h"
 
 static struct {
-	pid_t pid;
-	FILE *to, *from;
-	char folder[64];
 	struct {
 		char name[32];
 		int port;
-	} ports[128];
+	} all[128];
 	int count;
-} peers;
+} peers_ports;
 
-static void peers_exec(const char *groups, const int *to, const int *from)
+static void peers_add_port(const char *line)
 {
-	char *argv[16] = {mem_dup("/usr/bin/python3"), mem_dup("-W"), mem_dup("ignore"),
-	                  mem_dup(SOURCE_DIR "/tests/lib/ssh_peers.py"), peers.folder};
-	char *list = mem_dup(groups), *save = NULL;
-	int argc = 5;
+	int i = peers_ports.count++;
 
-	for (char *g = strtok_r(list, " ", &save); g; g = strtok_r(NULL, " ", &save))
-		argv[argc++] = g;
-	check(dup2(to[0], 0) == 0 && dup2(from[1], 1) == 1);
-	check(close(to[0]) == 0 && close(to[1]) == 0 && close(from[0]) == 0 && close(from[1]) == 0);
-	execv(argv[0], argv);
-	_exit(127);
+	check(i < (int)(sizeof(peers_ports.all) / sizeof(peers_ports.all[0])));
+	check(sscanf(line, "%31s %d", peers_ports.all[i].name, &peers_ports.all[i].port) == 2);
 }
 
-static inline int peers_start(const char *groups)
+static inline void peers_start(const char *groups)
 {
-	int to[2], from[2], n;
-	char line[128];
-
-	log_setup(LOG_LEVEL_ERROR, 0); /* tests switch the host key check off, which warns */
-	(void)snprintf(peers.folder, sizeof(peers.folder), "/tmp/ferryd-ssh-XXXXXX");
-	check(mkdtemp(peers.folder) && pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
-	peers.pid = fork();
-	check(peers.pid >= 0);
-	if (peers.pid == 0)
-		peers_exec(groups, to, from);
-	(void)close(to[0]);
-	(void)close(from[1]);
-	peers.to = fdopen(to[1], "w");
-	peers.from = fdopen(from[0], "r");
-	while (fgets(line, sizeof(line), peers.from) && strncmp(line, "READY", 5) != 0) {
-		check(sscanf(line, "%31s %d%n", peers.ports[peers.count].name,
-		             &peers.ports[peers.count].port, &n) == 2);
-		peers.count++;
-	}
-	check(strncmp(line, "READY", 5) == 0);
-	return 0;
+	peers_start_with("ssh_peers.py", groups, peers_add_port);
 }
 
 static inline int peers_port(const char *name)
 {
-	for (int i = 0; i < peers.count; i++)
-		if (strcmp(peers.ports[i].name, name) == 0)
-			return peers.ports[i].port;
+	for (int i = 0; i < peers_ports.count; i++)
+		if (strcmp(peers_ports.all[i].name, name) == 0)
+			return peers_ports.all[i].port;
 	(void)fprintf(stderr, "no peer %s\n", name);
 	abort();
-}
-
-static inline int peers_ask(const char *command)
-{
-	char line[64];
-
-	check(fprintf(peers.to, "%s\n", command) > 0 && fflush(peers.to) == 0);
-	check(fgets(line, sizeof(line), peers.from) != NULL);
-	return (int)strtol(line, NULL, 10);
-}
-
-static inline void peers_stop(void)
-{
-	int status;
-
-	(void)fclose(peers.to);
-	(void)fclose(peers.from);
-	check(waitpid(peers.pid, &status, 0) == peers.pid);
 }
 
 /* ---- an endpoint for a peer ---------------------------------------------------------------- */
@@ -195,6 +136,120 @@ static inline const char *partner_fails(struct partner *p, struct err *e)
 			abort();                                                             \
 		}                                                                            \
 	} while (0)
+
+/* The message has these words; any words, if NULL. */
+static inline bool says(const struct err *e, const char *words)
+{
+	if (!words || strstr(e->message, words))
+		return true;
+	(void)fprintf(stderr, "\"%s\" is not in: %s\n", words, e->message);
+	return false;
+}
+
+/* ---- streams ------------------------------------------------------------------------------- */
+
+/* An SFTP server is there and says its version. */
+static inline void greet_sftp(struct session *s)
+{
+	static const unsigned char init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
+	struct stream *sftp;
+	unsigned char reply[512];
+	struct err e;
+
+	check(session_open_subsystem(s, "sftp", &sftp, &e) == 0);
+	check(sftp->ops->write(sftp, init, sizeof(init), "init", deadline_in(5000), &e) == 0);
+	check(sftp->ops->read(sftp, reply, sizeof(reply), "version", deadline_in(5000), &e) > 9);
+	check(reply[4] == 2 && reply[8] == 3);
+}
+
+enum { PUMP_BYTES = 64 * 1024, PUMP_MS = 30000 };
+
+struct pump {
+	struct stream *stream;
+	size_t total;
+	bool done;
+};
+
+static inline unsigned char pump_byte(size_t i)
+{
+	return (unsigned char)(i * 31 + (i >> 9));
+}
+
+static void pump_out(void *arg)
+{
+	struct pump *p = arg;
+	unsigned char *part = mem_new(PUMP_BYTES);
+	struct err e;
+
+	for (size_t at = 0; at < p->total; at += PUMP_BYTES) {
+		for (size_t i = 0; i < PUMP_BYTES; i++)
+			part[i] = pump_byte(at + i);
+		check(p->stream->ops->write(p->stream, part, PUMP_BYTES, "bulk out",
+		                            deadline_in(PUMP_MS), &e) == 0);
+	}
+	free(part);
+	p->done = true;
+}
+
+static void pump_in(struct pump *p)
+{
+	unsigned char *part = mem_new(100000);
+	size_t at = 0;
+	struct err e;
+
+	while (at < p->total) {
+		ssize_t n = p->stream->ops->read(p->stream, part, 100000, "bulk in",
+		                                 deadline_in(PUMP_MS), &e);
+
+		if (n <= 0)
+			(void)fprintf(stderr, "after %zu: %s %s\n", at, n < 0 ? e.code : "end",
+			              n < 0 ? e.message : "");
+		check(n > 0);
+		for (ssize_t i = 0; i < n; i++)
+			check(part[i] == pump_byte(at + (size_t)i));
+		at += (size_t)n;
+	}
+	free(part);
+}
+
+/* `cat` at the other end: what goes out comes back, one fiber each way. */
+static inline void pump_both_ways(struct worker *w, struct session *s, size_t total)
+{
+	struct pump p = {.total = total};
+	struct err e;
+
+	check(session_open_subsystem(s, "sftp", &p.stream, &e) == 0);
+	(void)fiber_start(w, "out", pump_out, &p);
+	pump_in(&p);
+	rig_await(&p.done);
+}
+
+static void abort_later(void *arg)
+{
+	struct pump *p = arg;
+	struct err e;
+
+	check(fiber_sleep(30, "before the abort", &e) == 0);
+	p->stream->ops->abort(p->stream);
+	p->done = true;
+}
+
+/* Whoever waits for `cat` to say something first is woken. */
+static inline void abort_a_reader(struct worker *w, struct session *s)
+{
+	struct pump p = {0};
+	char text[8];
+	struct err e;
+
+	check(session_open_subsystem(s, "sftp", &p.stream, &e) == 0);
+	(void)fiber_start(w, "abort", abort_later, &p);
+	check(p.stream->ops->read(p.stream, text, 8, "never", deadline_in(20000), &e) ==
+	      ERR_CANCELED);
+	check(strcmp(e.code, "SSH-CLOSED") == 0 && !session_is_alive(s));
+	check(p.stream->ops->write(p.stream, "x", 1, "dead", deadline_in(5000), &e) ==
+	      ERR_CANCELED);
+	rig_await(&p.done);
+}
 
 /* ---- the pace of the worker ---------------------------------------------------------------- */
 

@@ -356,11 +356,6 @@ int main(void)
 	        cmocka_unit_test(test_ftps__a_refused_transfer_ends_the_connection),
 	        cmocka_unit_test(test_ftps__sets_the_mode_and_runs_the_endpoints_commands),
 	};
-	int failed;
 
-	work_setup();
-	ftp_peers_start("proftpd vsftpd");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	ftp_peers_stop();
-	return failed;
+	return peers_run("proftpd vsftpd", tests);
 }

@@ -174,11 +174,6 @@ int main(void)
 	        cmocka_unit_test(test_ftps_data__a_range_without_a_free_port_is_told),
 	        cmocka_unit_test(test_ftps_data__an_abort_shuts_down_no_socket_but_its_own),
 	};
-	int failed;
 
-	work_setup();
-	ftp_peers_start("evil");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	ftp_peers_stop();
-	return failed;
+	return peers_run("evil", tests);
 }

@@ -523,11 +523,6 @@ int main(void)
 	        cmocka_unit_test(test_ftps_hostile__abort_ends_what_runs),
 	        cmocka_unit_test(test_ftps_hostile__an_idle_connection_that_ends_is_dead),
 	};
-	int failed;
 
-	work_setup();
-	ftp_peers_start("evil");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	ftp_peers_stop();
-	return failed;
+	return peers_run("evil", tests);
 }

@@ -358,12 +358,7 @@ int main(void)
 	        cmocka_unit_test(test_adapter_sftp__abort_ends_it),
 	        cmocka_unit_test(test_adapter_sftp__traces_requests_and_answers),
 	};
-	int failed;
 
-	work_setup();
 	(void)signal(SIGPIPE, SIG_IGN);
-	peers_start("sshd");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("sshd", tests);
 }

@@ -4,14 +4,6 @@
 #include "adapters/sftp/key_file.h"
 #include "tests/runtime/ssh_peers.h"
 
-static bool says(const struct err *e, const char *words)
-{
-	if (strstr(e->message, words))
-		return true;
-	(void)fprintf(stderr, "\"%s\" is not in: %s\n", words, e->message);
-	return false;
-}
-
 static bool library_is_new(void)
 {
 	return strcmp(session_library(), "libssh2 1.11.1") >= 0;
@@ -418,11 +410,6 @@ int main(void)
 	        cmocka_unit_test(test_certificate__that_does_not_fit_costs_no_login),
 	        cmocka_unit_test(test_key__with_too_few_bits_is_refused),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("sshd agents");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("sshd agents", tests);
 }

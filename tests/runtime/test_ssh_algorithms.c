@@ -12,13 +12,6 @@ static bool has_libssh2_1_11(void)
 	return libssh2_version(0x010b00) != NULL;
 }
 
-static bool says(const struct err *e, const char *words)
-{
-	if (!strstr(e->message, words))
-		(void)fprintf(stderr, "lacks \"%s\": %s\n", words, e->message);
-	return strstr(e->message, words) != NULL;
-}
-
 struct wish {
 	struct partner partner;
 	const char *items[4];
@@ -213,11 +206,6 @@ int main(void)
 	        cmocka_unit_test(test_algorithms__rsa_host_keys_have_a_least_size),
 	        cmocka_unit_test(test_algorithms__compression_where_the_server_has_it),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("reach");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("reach", tests);
 }

@@ -491,12 +491,6 @@ int main(void)
 	        cmocka_unit_test(test_exec__gives_up_a_connection_full_of_late_commands),
 	        cmocka_unit_test(test_exec__has_a_longest_line),
 	};
-	int failed;
 
-	work_setup();
-	if (peers_start("sshd") != 0)
-		return 77;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("sshd", tests);
 }

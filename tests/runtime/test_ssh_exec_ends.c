@@ -219,12 +219,6 @@ int main(void)
 	        cmocka_unit_test(test_exec_ends__late_words_of_an_earlier_one),
 	        cmocka_unit_test(test_exec_ends__two_at_once),
 	};
-	int failed;
 
-	work_setup();
-	if (peers_start("commands") != 0)
-		return 77;
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("commands", tests);
 }

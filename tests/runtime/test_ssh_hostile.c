@@ -6,14 +6,6 @@
 
 enum { SHORT_MS = 300, PACE_MS = 250, STALL_MS = 1500, LONG_MS = 20000 };
 
-static bool says(const struct err *e, const char *words)
-{
-	if (!words || strstr(e->message, words))
-		return true;
-	(void)fprintf(stderr, "\"%s\" is not in: %s\n", words, e->message);
-	return false;
-}
-
 struct hostile {
 	const char *peer, *code;
 	int kind;
@@ -294,11 +286,6 @@ int main(void)
 	        cmocka_unit_test(test_hostile__stalled_at_every_step),
 	        cmocka_unit_test(test_hostile__cancel_at_every_step),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("bytes sshd");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("bytes sshd", tests);
 }

@@ -4,14 +4,6 @@
 #include "adapters/trace.h"
 #include "tests/runtime/ssh_peers.h"
 
-static bool says(const struct err *e, const char *words)
-{
-	if (strstr(e->message, words))
-		return true;
-	(void)fprintf(stderr, "\"%s\" is not in: %s\n", words, e->message);
-	return false;
-}
-
 static bool library_has_rsa_sha2(void)
 {
 	return strcmp(session_library(), "libssh2 1.11") >= 0;
@@ -420,11 +412,6 @@ int main(void)
 	        cmocka_unit_test(test_login__takes_an_account_without_a_proof_only_when_told),
 	        cmocka_unit_test(test_login__tells_who_was_silent_when_it_takes_too_long),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("sshd password");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("sshd password", tests);
 }

@@ -4,14 +4,6 @@
 #include "daemon/base/clock.h"
 #include "tests/runtime/ssh_peers.h"
 
-static bool says(const struct err *e, const char *words)
-{
-	if (strstr(e->message, words))
-		return true;
-	(void)fprintf(stderr, "\"%s\" is not in: %s\n", words, e->message);
-	return false;
-}
-
 /* ---- a partner who asks -------------------------------------------------------------------- */
 
 struct asker {
@@ -490,11 +482,6 @@ int main(void)
 	        cmocka_unit_test(test_codes__a_wait_for_one_can_be_given_up),
 	        cmocka_unit_test(test_codes__need_a_secret_in_base32),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("prompts");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("prompts", tests);
 }

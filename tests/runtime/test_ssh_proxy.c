@@ -13,13 +13,6 @@
 
 #define COMMAND SOURCE_DIR "/tests/lib/stdio_connect.py"
 
-static bool says(const struct err *e, const char *words)
-{
-	if (!strstr(e->message, words))
-		(void)fprintf(stderr, "lacks \"%s\": %s\n", words, e->message);
-	return strstr(e->message, words) != NULL;
-}
-
 /* ---- partners behind something ------------------------------------------------------------- */
 
 static void behind(struct partner *p, const char *proxy)
@@ -42,16 +35,9 @@ static void with_login(struct partner *p, const char *user, const char *password
 
 static void greets(struct partner *p)
 {
-	static const unsigned char init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
 	struct session *s = partner_opens(p);
-	struct stream *sftp;
-	unsigned char reply[512];
-	struct err e;
 
-	check(session_open_subsystem(s, "sftp", &sftp, &e) == 0);
-	check(sftp->ops->write(sftp, init, sizeof(init), "init", deadline_in(5000), &e) == 0);
-	check(sftp->ops->read(sftp, reply, sizeof(reply), "version", deadline_in(5000), &e) > 9);
-	check(reply[4] == 2 && reply[8] == 3);
+	greet_sftp(s);
 	session_close(s);
 }
 
@@ -371,11 +357,6 @@ int main(void)
 	        cmocka_unit_test(test_proxy__a_command_that_leaves_others_behind_has_ended),
 	        cmocka_unit_test(test_proxy__a_command_that_cannot_be_watched_is_ended), /* last */
 	};
-	int failed;
 
-	work_setup();
-	peers_start("reach");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("reach", tests);
 }

@@ -15,20 +15,13 @@ static struct session *open_peer(struct partner *p, const char *peer)
 
 static void greets_sftp(struct worker *w)
 {
-	static const unsigned char init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
 	struct partner p;
 	struct session *s = open_peer(&p, "sshd");
-	struct stream *sftp;
-	unsigned char reply[512];
-	struct err e;
 
 	(void)w;
 	check(session_is_alive(s) && strncmp(session_server(s), "SSH-2.0-OpenSSH", 15) == 0);
 	check(strncmp(session_host_key(s), "ssh-ed25519 SHA256:", 19) == 0);
-	check(session_open_subsystem(s, "sftp", &sftp, &e) == 0);
-	check(sftp->ops->write(sftp, init, sizeof(init), "init", deadline_in(5000), &e) == 0);
-	check(sftp->ops->read(sftp, reply, sizeof(reply), "version", deadline_in(5000), &e) > 9);
-	check(reply[4] == 2 && reply[8] == 3);
+	greet_sftp(s);
 	session_close(s);
 }
 
@@ -40,65 +33,14 @@ static void test_session__opens_an_sftp_stream(void **state)
 
 /* ---- bytes both ways ----------------------------------------------------------------------- */
 
-struct pump {
-	struct stream *stream;
-	size_t total;
-	bool done;
-};
-
-static unsigned char byte_at(size_t i)
-{
-	return (unsigned char)(i * 31 + (i >> 9));
-}
-
-static void pump_out_all(void *arg)
-{
-	struct pump *p = arg;
-	unsigned char *part = mem_new(64 * 1024);
-	struct err e;
-
-	for (size_t at = 0; at < p->total; at += 64 * 1024) {
-		for (size_t i = 0; i < 64 * 1024; i++)
-			part[i] = byte_at(at + i);
-		check(p->stream->ops->write(p->stream, part, 64 * 1024, "bulk out",
-		                            deadline_in(20000), &e) == 0);
-	}
-	free(part);
-	p->done = true;
-}
-
-static void pump_in_all(struct pump *p)
-{
-	unsigned char *part = mem_new(100000);
-	size_t at = 0;
-	struct err e;
-
-	while (at < p->total) {
-		ssize_t n = p->stream->ops->read(p->stream, part, 100000, "bulk in",
-		                                 deadline_in(20000), &e);
-
-		check(n > 0);
-		for (ssize_t i = 0; i < n; i++)
-			check(part[i] == byte_at(at + (size_t)i));
-		at += (size_t)n;
-	}
-	free(part);
-}
-
-/* `cat` at the other end: what goes out comes back, one fiber each way. */
 static void echo_bulk(struct worker *w, const char *peer, size_t total)
 {
 	struct partner partner;
 	struct session *s = open_peer(&partner, peer);
-	struct pump p = {.total = total};
 	struct pace pace;
-	struct err e;
 
-	check(session_open_subsystem(s, "sftp", &p.stream, &e) == 0);
 	pace_start(&pace, w);
-	(void)fiber_start(w, "out", pump_out_all, &p);
-	pump_in_all(&p);
-	rig_await(&p.done);
+	pump_both_ways(w, s, total);
 	check(pace_stop(&pace) < 250);
 	check(session_traffic(s).received > total && session_traffic(s).sent > total);
 	session_close(s);
@@ -178,32 +120,12 @@ static void test_session__a_read_may_time_out(void **state)
 	rig_run(silent_peer);
 }
 
-static void abort_later(void *arg)
-{
-	struct pump *p = arg;
-	struct err e;
-
-	check(fiber_sleep(30, "before the abort", &e) == 0);
-	p->stream->ops->abort(p->stream);
-	p->done = true;
-}
-
 static void aborted(struct worker *w)
 {
 	struct partner partner;
 	struct session *s = open_peer(&partner, "sshd_cat");
-	struct pump p = {0};
-	char text[8];
-	struct err e;
 
-	check(session_open_subsystem(s, "sftp", &p.stream, &e) == 0);
-	(void)fiber_start(w, "abort", abort_later, &p);
-	check(p.stream->ops->read(p.stream, text, 8, "never", deadline_in(5000), &e) ==
-	      ERR_CANCELED);
-	check(strcmp(e.code, "SSH-CLOSED") == 0 && !session_is_alive(s));
-	check(p.stream->ops->write(p.stream, "x", 1, "dead", deadline_in(5000), &e) ==
-	      ERR_CANCELED);
-	rig_await(&p.done);
+	abort_a_reader(w, s);
 	session_close(s);
 }
 
@@ -320,11 +242,6 @@ int main(void)
 	        cmocka_unit_test(test_session__a_refused_subsystem_says_so),
 	        cmocka_unit_test(test_session__a_refused_channel_says_so),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("sshd");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("sshd", tests);
 }

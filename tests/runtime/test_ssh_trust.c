@@ -48,14 +48,6 @@ static void partner_with_file(struct partner *p)
 	partner_password(p, "pass word");
 }
 
-static bool says(const struct err *e, const char *words)
-{
-	if (strstr(e->message, words))
-		return true;
-	(void)fprintf(stderr, "\"%s\" is not in: %s\n", words, e->message);
-	return false;
-}
-
 /* Fails with `code`, and the server has seen no request to log in. */
 static void refuses(struct partner *p, const char *code, struct err *e)
 {
@@ -523,11 +515,6 @@ int main(void)
 	        cmocka_unit_test(test_trust__pins_decide_alone),
 	        cmocka_unit_test(test_trust__knows_every_form_of_record),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("password");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("password", tests);
 }

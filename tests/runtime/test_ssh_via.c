@@ -11,13 +11,6 @@ struct chain {
 	char names[HOPS][32];
 };
 
-static bool says(const struct err *e, const char *words)
-{
-	if (!strstr(e->message, words))
-		(void)fprintf(stderr, "lacks \"%s\": %s\n", words, e->message);
-	return strstr(e->message, words) != NULL;
-}
-
 static void chain_init(struct chain *c, const char *server)
 {
 	partner_init(&c->server, server);
@@ -36,19 +29,6 @@ static void chain_add(struct chain *c, const char *peer)
 	c->hops[i].endpoint.via_count = i;
 	c->list[i] = &c->hops[i].endpoint;
 	c->server.endpoint.via = c->list;
-}
-
-static void greet_sftp(struct session *s)
-{
-	static const unsigned char init[] = {0, 0, 0, 5, 1, 0, 0, 0, 3};
-	struct stream *sftp;
-	unsigned char reply[512];
-	struct err e;
-
-	check(session_open_subsystem(s, "sftp", &sftp, &e) == 0);
-	check(sftp->ops->write(sftp, init, sizeof(init), "init", deadline_in(5000), &e) == 0);
-	check(sftp->ops->read(sftp, reply, sizeof(reply), "version", deadline_in(5000), &e) > 9);
-	check(reply[4] == 2 && reply[8] == 3);
 }
 
 /* ---- hops ---------------------------------------------------------------------------------- */
@@ -77,70 +57,17 @@ static void test_via__one_and_two_hops(void **state)
 	rig_run(one_and_two_hops);
 }
 
-struct echo {
-	struct stream *stream;
-	size_t total;
-	bool done;
-};
-
-static unsigned char byte_at(size_t i)
-{
-	return (unsigned char)(i * 31 + (i >> 9));
-}
-
-static void write_all(void *arg)
-{
-	struct echo *p = arg;
-	unsigned char *part = mem_new(64 * 1024);
-	struct err e;
-
-	for (size_t at = 0; at < p->total; at += 64 * 1024) {
-		for (size_t i = 0; i < 64 * 1024; i++)
-			part[i] = byte_at(at + i);
-		check(p->stream->ops->write(p->stream, part, 64 * 1024, "bulk out",
-		                            deadline_in(30000), &e) == 0);
-	}
-	free(part);
-	p->done = true;
-}
-
-static void read_all(struct echo *p)
-{
-	unsigned char *part = mem_new(100000);
-	size_t at = 0;
-	struct err e;
-
-	while (at < p->total) {
-		ssize_t n = p->stream->ops->read(p->stream, part, 100000, "bulk in",
-		                                 deadline_in(30000), &e);
-
-		if (n <= 0)
-			(void)fprintf(stderr, "after %zu: %s %s\n", at, n < 0 ? e.code : "end",
-			              n < 0 ? e.message : "");
-		check(n > 0);
-		for (ssize_t i = 0; i < n; i++)
-			check(part[i] == byte_at(at + (size_t)i));
-		at += (size_t)n;
-	}
-	free(part);
-}
-
 /* The hop asks for new keys every MiB, in both directions, while bytes of the inner session run. */
 static void echo_through(struct worker *w, const char *first, const char *second)
 {
-	struct echo p = {.total = 12 * MIB};
 	struct chain c;
 	struct session *s;
-	struct err e;
 
 	chain_init(&c, "cat");
 	chain_add(&c, first);
 	chain_add(&c, second);
 	s = partner_opens(&c.server);
-	check(session_open_subsystem(s, "sftp", &p.stream, &e) == 0);
-	(void)fiber_start(w, "out", write_all, &p);
-	read_all(&p);
-	rig_await(&p.done);
+	pump_both_ways(w, s, 12 * MIB);
 	session_close(s);
 }
 
@@ -295,33 +222,15 @@ static void test_via__a_lost_hop_is_named(void **state)
 	rig_run(hop_dies);
 }
 
-static void abort_later(void *arg)
-{
-	struct echo *p = arg;
-	struct err e;
-
-	check(fiber_sleep(30, "before the abort", &e) == 0);
-	p->stream->ops->abort(p->stream);
-	p->done = true;
-}
-
 static void abort_through_hops(struct worker *w)
 {
-	struct echo p = {0};
 	struct chain c;
 	struct session *s;
-	char text[8];
-	struct err e;
 
 	chain_init(&c, "cat");
 	chain_add(&c, "bastion");
 	s = partner_opens(&c.server);
-	check(session_open_subsystem(s, "sftp", &p.stream, &e) == 0);
-	(void)fiber_start(w, "abort", abort_later, &p);
-	check(p.stream->ops->read(p.stream, text, 8, "never", deadline_in(20000), &e) ==
-	      ERR_CANCELED);
-	check(strcmp(e.code, "SSH-CLOSED") == 0);
-	rig_await(&p.done);
+	abort_a_reader(w, s);
 	session_close(s);
 }
 
@@ -388,11 +297,6 @@ int main(void)
 	        cmocka_unit_test(test_via__abort_wakes_the_reader),
 	        cmocka_unit_test(test_via__can_be_cancelled_at_any_time),
 	};
-	int failed;
 
-	work_setup();
-	peers_start("reach");
-	failed = cmocka_run_group_tests(tests, NULL, NULL);
-	peers_stop();
-	return failed;
+	return peers_run("reach", tests);
 }
