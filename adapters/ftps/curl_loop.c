@@ -49,7 +49,7 @@ void curl_loop_cut(struct curl_loop *l, enum curl_cut why)
 	int none = CUT_NONE;
 
 	(void)atomic_compare_exchange_strong(&l->cut, &none, (int)why);
-	curl_sockets_shut_down(l, SHUT_RDWR);
+	curl_sockets_cut(l);
 	ring_bell(l);
 }
 

@@ -9,7 +9,8 @@
 /* The caller holds the lock, as for all static ones here. */
 static void forget(struct curl_loop *l, size_t i)
 {
-	(void)close(l->sockets[i].ours);
+	if (l->sockets[i].ours >= 0)
+		(void)close(l->sockets[i].ours);
 	l->socket_count--;
 	memmove(&l->sockets[i], &l->sockets[i + 1], (l->socket_count - i) * sizeof(l->sockets[0]));
 }
@@ -28,10 +29,11 @@ static void sweep(struct curl_loop *l)
 			forget(l, i);
 }
 
-static void shut_down(struct curl_loop *l, int how)
+static void cut(struct curl_loop *l)
 {
 	for (size_t i = 0; i < l->socket_count; i++)
-		(void)shutdown(l->sockets[i].ours, how);
+		if (l->sockets[i].ours >= 0)
+			(void)shutdown(l->sockets[i].ours, SHUT_RDWR);
 }
 
 static bool add(struct curl_loop *l, const struct curl_socket *s)
@@ -41,24 +43,24 @@ static bool add(struct curl_loop *l, const struct curl_socket *s)
 		return false;
 	l->sockets[l->socket_count++] = *s;
 	if (curl_is_cut(l))
-		shut_down(l, SHUT_RDWR); /* it came too late to be cut */
+		cut(l); /* it came too late to be cut */
 	return true;
 }
 
-bool curl_sockets_add(struct curl_loop *l, int fd)
+bool curl_sockets_add(struct curl_loop *l, int fd, curlsocktype purpose)
 {
-	struct curl_socket s = {.fd = fd, .ours = fcntl(fd, F_DUPFD_CLOEXEC, 0)};
+	struct curl_socket s = {.fd = fd, .ours = -1};
 	struct stat now;
 	bool added;
 
-	if (s.ours < 0)
+	if (purpose != CURLSOCKTYPE_ACCEPT && (s.ours = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
 		return false;
 	(void)fstat(fd, &now); /* cannot fail: it is open */
 	s.id = now.st_ino;
 	pthread_mutex_lock(&l->lock);
 	added = add(l, &s);
 	pthread_mutex_unlock(&l->lock);
-	if (!added)
+	if (!added && s.ours >= 0)
 		(void)close(s.ours);
 	return added;
 }
@@ -85,6 +87,15 @@ void curl_sockets_sweep(struct curl_loop *l)
 void curl_sockets_shut_down(struct curl_loop *l, int how)
 {
 	pthread_mutex_lock(&l->lock);
-	shut_down(l, how);
+	sweep(l);
+	for (size_t i = 0; i < l->socket_count; i++)
+		(void)shutdown(l->sockets[i].fd, how);
+	pthread_mutex_unlock(&l->lock);
+}
+
+void curl_sockets_cut(struct curl_loop *l)
+{
+	pthread_mutex_lock(&l->lock);
+	cut(l);
 	pthread_mutex_unlock(&l->lock);
 }

@@ -18,8 +18,10 @@ enum { SOCKETS_MOST = 6 };
 
 /*
  * libcurl closes some sockets without telling (7.88.1: one whose connection attempt failed, one
- * that it accepted); their number may then be somebody else's. `ours` is a second descriptor of the
- * same socket: it alone is shut down, and `id` tells whether `fd` is still that socket.
+ * that it accepted); their number may then be somebody else's. `id` tells whether `fd` is still
+ * that socket, which only the thread itself can rely on. `ours` is a second descriptor of the same
+ * socket, for whoever cuts the connection off. One that was accepted has none (-1): the server
+ * would wait for the end of an upload, which comes when all descriptors are closed.
  */
 struct curl_socket {
 	int fd, ours;
@@ -67,8 +69,8 @@ void curl_loop_cut(struct curl_loop *l, enum curl_cut why);
 /* Wakes the fiber. The thread's. */
 void curl_loop_notify(struct curl_loop *l);
 
-/* Any thread. */
-void curl_sockets_shut_down(struct curl_loop *l, int how);
+/* Wakes libcurl where it waits for the server. Any thread. */
+void curl_sockets_cut(struct curl_loop *l);
 
 static inline bool curl_is_cut(struct curl_loop *l)
 {
@@ -83,11 +85,12 @@ size_t curl_on_data(char *data, size_t one, size_t count, void *loop);
 size_t curl_on_room(char *data, size_t one, size_t count, void *loop);
 
 /* False when there are too many, or no descriptor is left. */
-bool curl_sockets_add(struct curl_loop *l, int fd);
+bool curl_sockets_add(struct curl_loop *l, int fd, curlsocktype purpose);
 /* It is about to be closed. */
 void curl_sockets_remove(struct curl_loop *l, int fd);
-/* Forgets those that libcurl has closed without telling; only then does the server see their end. */
+/* Forgets those that libcurl has closed without telling. */
 void curl_sockets_sweep(struct curl_loop *l);
+void curl_sockets_shut_down(struct curl_loop *l, int how);
 
 /* From now on the server owes `step`, within that step's time. */
 void curl_expect(struct curl_loop *l, enum curl_step step);

@@ -161,11 +161,10 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 	struct curl_loop *l = arg;
 	int fd;
 
-	(void)purpose;
 	if (curl_is_cut(l) || (l->has_logged_in && port_of(a) == l->settings.control_port))
 		return CURL_SOCKET_BAD;
 	fd = socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-	if (fd < 0 || curl_sockets_add(l, fd))
+	if (fd < 0 || curl_sockets_add(l, fd, purpose))
 		return fd;
 	(void)close(fd);
 	return CURL_SOCKET_BAD;
@@ -174,7 +173,7 @@ static curl_socket_t on_open(void *arg, curlsocktype purpose, struct curl_sockad
 /* A connection that was accepted (active mode) does not come through on_open. */
 static int on_socket(void *arg, curl_socket_t fd, curlsocktype purpose)
 {
-	if (purpose == CURLSOCKTYPE_ACCEPT && !curl_sockets_add(arg, fd))
+	if (purpose == CURLSOCKTYPE_ACCEPT && !curl_sockets_add(arg, fd, purpose))
 		return CURL_SOCKOPT_ERROR;
 	return CURL_SOCKOPT_OK;
 }
