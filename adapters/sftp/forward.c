@@ -168,7 +168,7 @@ static void accept_there(struct listeners *l, size_t i)
 		lib = libssh2_channel_forward_accept(l->of[i].lib);
 		if (lib)
 			forward_link_start(&l->forward, t, NULL, lib);
-	} while (lib);
+	} while (lib && forward_may_refuse(&l->forward));
 }
 
 /* ---- the session while nobody uses it ------------------------------------------------------ */
@@ -242,8 +242,9 @@ static int serve(struct listeners *l, struct err *e)
 		every = KEEPALIVE_LEAST_MS;
 	libssh2_keepalive_config(s->lib, 1, (unsigned)(every / 1000));
 	for (;;) {
+		forward_collect(&l->forward);
 		for (size_t i = 0; i < l->forward.what->count; i++)
-			if (l->of[i].lib)
+			if (l->of[i].lib && forward_may_refuse(&l->forward))
 				accept_there(l, i);
 		read_pump(l);
 		if (transport_check(s->transport, e) < 0 || ask_for_life(l, e) < 0)

@@ -81,7 +81,8 @@ static int connect_there(struct link_task *l, struct err *e)
 	return refused_by_server(l, r, opening_words(s), e);
 }
 
-void forward_free_channel(struct forward *f, LIBSSH2_CHANNEL *lib)
+/* Closes and frees; a server that does not answer in time loses the connection. */
+static void free_channel(struct forward *f, LIBSSH2_CHANNEL *lib)
 {
 	struct transport *t = f->ssh->transport;
 	struct deadline d = deadline_in(CLOSE_MS);
@@ -265,7 +266,7 @@ static void link_fiber(void *arg)
 		forward_tell(l->forward, l->tunnel, &e);
 	}
 	if (l->lib)
-		forward_free_channel(l->forward, l->lib);
+		free_channel(l->forward, l->lib);
 	io_close(l->io);
 	l->tunnel->open--;
 	free(l);
@@ -292,7 +293,7 @@ void forward_link_start(struct forward *f, struct tunnel_state *t, struct io *io
 	if (t->open >= t->settings->connections) {
 		tell_full(f, t);
 		if (lib)
-			forward_free_channel(f, lib);
+			forward_refuse(f, lib);
 		io_close(io);
 		return;
 	}

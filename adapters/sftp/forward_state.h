@@ -6,19 +6,31 @@
 #include "adapters/sftp/forward.h"
 #include "daemon/runtime/io.h"
 
-enum { FORWARD_WINDOW = 2 * 1024 * 1024, FORWARD_PACKET = 32 * 1024, FORWARD_BACKLOG = 16 };
+enum {
+	FORWARD_WINDOW = 2 * 1024 * 1024,
+	FORWARD_PACKET = 32 * 1024,
+	FORWARD_BACKLOG = 16,
+	FORWARD_REFUSED_MOST = 64,
+};
 
 struct forward {
 	struct ssh *ssh;
 	struct forwarding *what;
-	struct group fibers; /* listeners here, and every connection */
+	struct group fibers;                            /* listeners here, and every connection */
+	LIBSSH2_CHANNEL *refused[FORWARD_REFUSED_MOST]; /* told, not closed by the server yet */
+	size_t refused_count;
 };
 
 /* A connection that has come in, of which one side is there: here `io`, at the server `lib`. Takes
- * it. Counts against the tunnel's limit; over it, it is refused. */
+ * it. Counts against the tunnel's limit; over it, it is refused: with `lib` forward_may_refuse(). */
 void forward_link_start(struct forward *f, struct tunnel_state *t, struct io *io,
                         LIBSSH2_CHANNEL *lib);
-/* Closes and frees; a server that does not answer in time loses the connection. */
-void forward_free_channel(struct forward *f, LIBSSH2_CHANNEL *lib);
+/* Closes a channel without waiting, and frees it when the server has answered; while there is room
+ * for that. */
+bool forward_may_refuse(const struct forward *f);
+void forward_refuse(struct forward *f, LIBSSH2_CHANNEL *lib);
+/* At each turn of whoever serves. Whether a server that answers nothing is there is not asked here:
+ * keepalives do. */
+void forward_collect(struct forward *f);
 /* Something went wrong with one tunnel: for the operator, logged when it is new. */
 void forward_tell(struct forward *f, struct tunnel_state *t, const struct err *e);
