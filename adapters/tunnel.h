@@ -7,15 +7,18 @@
  *
  * The connection is made at once and again after it was lost, with the pauses of a breaker (1 s
  * doubling to 5 min; a refused login or host key stops them until keys or secrets change on disk, the
- * login works for files, or they are started anew, which a reload does). While it is down nobody listens: whoever connects is refused at once instead of
- * waiting for nothing.
+ * login works for files, or they are started anew, which a reload does). While it is down nobody
+ * listens: whoever connects is refused at once instead of waiting for nothing.
  *
  *	TUNNEL-LISTEN	our address cannot be listened on (in use, not ours, no permission)
  *	TUNNEL-REFUSED	the server does not allow it (AllowTcpForwarding, PermitOpen, PermitListen)
  *	TUNNEL-TARGET	what the tunnel leads to does not answer
  *	TUNNEL-FULL	as many connections as the tunnel may have
  *
- * The first ends the connection and is tried again with it; the others are of one tunnel.
+ * A tunnel that cannot listen leaves the others alone: it is tried again on a connection of its own,
+ * with pauses of its own, and stays on it once it can (the server's answer on the common one could
+ * not be told from one to a keepalive, libssh2 keeps those). Where none of several can listen the
+ * cause is most likely one, and they are tried again together.
  */
 #pragma once
 #include <stdbool.h>
@@ -38,11 +41,13 @@ struct tunnel_state {
 	struct err last;          /* kind 0: nothing went wrong since it began to listen */
 };
 
-/* What an adapter is given (adapter.h: forward). */
+/* What an adapter is given (adapter.h: forward). If some of the tunnels cannot listen, the adapter
+ * hands each of them back, then lets the others begin; it does not touch what it has handed back. */
 struct forwarding {
-	struct tunnel_state *tunnels;
+	struct tunnel_state *tunnels[TUNNELS_MAX];
 	size_t count;
-	void (*up)(void *arg); /* all of them listen */
+	void (*refused)(void *arg, struct tunnel_state *t, const struct err *e);
+	void (*up)(void *arg); /* the others listen */
 	void *arg;
 };
 
@@ -53,15 +58,17 @@ struct tunnels *tunnels_start(const struct config *config, const struct endpoint
                               struct worker *w);
 void tunnels_stop(struct tunnels *t);
 
+enum tunnel_condition { TUNNELS_CONNECTING, TUNNELS_UP, TUNNELS_RETRYING, TUNNELS_STOPPED };
+
 struct tunnels_status {
 	char endpoint[64];
-	enum { TUNNELS_CONNECTING, TUNNELS_UP, TUNNELS_RETRYING, TUNNELS_STOPPED } state;
-	int64_t next_attempt_ms; /* RETRYING: from now */
-	struct err last;         /* of the connection; kind 0: none since it is up */
 	struct tunnel_state tunnels[TUNNELS_MAX]; /* .settings: NULL, see places */
-	struct {
+	struct tunnel_place {
 		char listen[300], to[300]; /* "127.0.0.1:15432" */
 		enum tunnel_side side;
+		enum tunnel_condition state; /* of its connection */
+		int64_t next_attempt_ms;     /* RETRYING: from now */
+		struct err last;             /* kind 0: none since it is up */
 	} places[TUNNELS_MAX];
 	size_t count;
 };

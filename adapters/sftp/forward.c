@@ -69,16 +69,28 @@ static int port_of(int fd)
 	return ntohs(a.any.sa_family == AF_INET6 ? a.v6.sin6_port : a.v4.sin_port);
 }
 
+static int no_own_address(const struct tunnel_config *c, struct err *e)
+{
+	char words[ERR_MESSAGE_BYTES];
+
+	if (e->kind == ERR_CANCELED)
+		return e->kind;
+	(void)snprintf(words, sizeof(words), "%s", e->message);
+	return err_set(e, ERR_LOCAL, "TUNNEL-LISTEN", e->native,
+	               "cannot listen on %s port %d for a tunnel: %s", c->listen_host,
+	               c->listen_port, words);
+}
+
 static int listen_here(struct listeners *l, size_t i, struct err *e)
 {
-	struct tunnel_state *t = &l->forward.what->tunnels[i];
+	struct tunnel_state *t = l->forward.what->tunnels[i];
 	const struct tunnel_config *c = t->settings;
 	struct addrinfo *all;
 	int fd = -1;
 
 	/* the resolver takes no port 0 */
 	if (work_resolve(c->listen_host, 1, deadline_in(10000), &all, e) < 0)
-		return err_wrap(e, "the tunnel's own address");
+		return no_own_address(c, e);
 	for (const struct addrinfo *a = all; a && fd < 0; a = a->ai_next) {
 		set_port(a->ai_addr, c->listen_port);
 		fd = bind_socket(a);
@@ -103,7 +115,7 @@ static void accept_fiber(void *arg)
 {
 	struct accepting *a = arg;
 	struct listeners *l = a->listeners;
-	struct tunnel_state *t = &l->forward.what->tunnels[a->i];
+	struct tunnel_state *t = l->forward.what->tunnels[a->i];
 	struct io *io = l->of[a->i].io, *client;
 	struct err e;
 
@@ -135,7 +147,7 @@ static int listen_refused(struct tunnel_state *t, int rc, struct err *e)
 static int listen_there(struct listeners *l, size_t i, struct err *e)
 {
 	struct ssh *s = l->forward.ssh;
-	struct tunnel_state *t = &l->forward.what->tunnels[i];
+	struct tunnel_state *t = l->forward.what->tunnels[i];
 	struct deadline d = deadline_in(s->endpoint->timeouts.request_ms);
 	int rc, port = 0;
 
@@ -160,7 +172,7 @@ static int listen_there(struct listeners *l, size_t i, struct err *e)
 /* Reads what the server sends as a side effect. */
 static void accept_there(struct listeners *l, size_t i)
 {
-	struct tunnel_state *t = &l->forward.what->tunnels[i];
+	struct tunnel_state *t = l->forward.what->tunnels[i];
 	LIBSSH2_CHANNEL *lib;
 
 	do {
@@ -258,30 +270,83 @@ static int serve(struct listeners *l, struct err *e)
 
 /* ---- the whole ----------------------------------------------------------------------------- */
 
-static int begin(struct listeners *l, struct err *e)
+static bool is_of_one_tunnel(const struct err *e)
+{
+	return strcmp(e->code, "TUNNEL-LISTEN") == 0 || strcmp(e->code, "TUNNEL-REFUSED") == 0;
+}
+
+/* Those that cannot listen keep their error in `why`; fails with the connection. */
+static int listen_all(struct listeners *l, struct err *why, struct err *e)
+{
+	const struct forwarding *f = l->forward.what;
+
+	for (size_t i = 0; i < f->count; i++) {
+		int r = f->tunnels[i]->settings->side == TUNNEL_HERE ? listen_here(l, i, e)
+		                                                     : listen_there(l, i, e);
+
+		if (r < 0 && !is_of_one_tunnel(e))
+			return r;
+		if (r < 0)
+			why[i] = *e;
+	}
+	return 0;
+}
+
+/* Each with its own reason; the connection's is that of the first. */
+static int none_listens(struct listeners *l, const struct err *why, struct err *e)
+{
+	const struct forwarding *f = l->forward.what;
+
+	for (size_t i = 0; f->count > 1 && i < f->count; i++)
+		f->tunnels[i]->last = why[i];
+	*e = why[0];
+	if (f->count == 1)
+		return e->kind;
+	return err_set(e, why[0].kind, why[0].code, why[0].native,
+	               "none of %zu tunnels can listen; of the first: %s", f->count,
+	               why[0].message);
+}
+
+static void start_listener(struct listeners *l, size_t i)
+{
+	struct tunnel_state *t = l->forward.what->tunnels[i];
+	struct accepting *a;
+
+	t->is_listening = true;
+	t->last = (struct err){0};
+	if (!l->of[i].io)
+		return;
+	a = mem_new_of(struct accepting);
+	*a = (struct accepting){l, i};
+	group_start(&l->forward.fibers, "tunnel listener", accept_fiber, a);
+}
+
+static int start(struct listeners *l, const struct err *why, struct err *e)
 {
 	struct forwarding *f = l->forward.what;
-	int r = 0;
+	size_t refused = 0;
 
-	for (size_t i = 0; r == 0 && i < f->count; i++)
-		r = f->tunnels[i].settings->side == TUNNEL_HERE ? listen_here(l, i, e)
-		                                                : listen_there(l, i, e);
-	if (r == 0)
-		r = open_pump(l, e);
-	for (size_t i = 0; r == 0 && i < f->count; i++) {
-		struct accepting *a;
+	for (size_t i = 0; i < f->count; i++)
+		refused += why[i].kind != 0;
+	if (refused == f->count)
+		return none_listens(l, why, e);
+	if (open_pump(l, e) < 0)
+		return e->kind;
+	for (size_t i = 0; i < f->count; i++)
+		if (why[i].kind)
+			f->refused(f->arg, f->tunnels[i], &why[i]);
+		else
+			start_listener(l, i);
+	f->up(f->arg);
+	return 0;
+}
 
-		f->tunnels[i].is_listening = true;
-		f->tunnels[i].last = (struct err){0};
-		if (!l->of[i].io)
-			continue;
-		a = mem_new_of(struct accepting);
-		*a = (struct accepting){l, i};
-		group_start(&l->forward.fibers, "tunnel listener", accept_fiber, a);
-	}
-	if (r == 0)
-		f->up(f->arg);
-	return r;
+static int begin(struct listeners *l, struct err *e)
+{
+	struct err *why _cleanup_free_ = mem_new_array(TUNNELS_MAX, sizeof(*why));
+	int r = listen_all(l, why, e);
+
+	return r < 0 ? r : start(l, why, e);
 }
 
 /* What libssh2 has of listeners and the pump goes with the session. */

@@ -41,12 +41,13 @@ const struct code_text codes_remote[] = {
         {"TUNNEL-LISTEN", ERR_LOCAL, "This machine cannot listen where a tunnel begins.",
          "The port is used by another program or a second ferryd, the address is none of ours, "
          "ports below 1024 need a capability.",
-         "`ss -ltnp` shows who has the port. It is tried again by itself."},
+         "`ss -ltnp` shows who has the port. It is tried again by itself; the endpoint's other "
+         "tunnels are not stopped by it."},
         {"TUNNEL-REFUSED", ERR_POLICY, "The server does not carry this tunnel.",
          "AllowTcpForwarding, DisableForwarding, PermitOpen, PermitListen or a `restrict` key "
          "forbid it; with remote_listen the port may be taken at the server.",
          "Ask the partner, or take the tunnel out. With remote_listen it is tried again by "
-         "itself."},
+         "itself; the endpoint's other tunnels are not stopped by it."},
         {"TUNNEL-TARGET", ERR_NETWORK, "What a tunnel leads to cannot be connected to.",
          "The service is down, a wrong host or port in `to`, a firewall behind the server.",
          "Try it from the side that connects: the server for `listen`, this machine for "

@@ -68,15 +68,16 @@ static json_t *tunnel_json(const struct tunnels_status *s, size_t i)
 	        [TUNNELS_STOPPED] = "stopped",
 	};
 	const struct tunnel_state *t = &s->tunnels[i];
+	const struct tunnel_place *p = &s->places[i];
 
 	return json_pack("{ss so ss ss so so si si sI sI sI sI sI so so}", "kind", "tunnel",
-	                 "endpoint", answer_name(s->endpoint), "state", words[s->state], "side",
-	                 s->places[i].side == TUNNEL_HERE ? "here" : "server", "listen",
-	                 answer_name(s->places[i].listen), "to", answer_name(s->places[i].to),
-	                 "port", t->is_listening ? t->port : 0, "connections", t->open, "opened",
+	                 "endpoint", answer_name(s->endpoint), "state", words[p->state], "side",
+	                 p->side == TUNNEL_HERE ? "here" : "server", "listen",
+	                 answer_name(p->listen), "to", answer_name(p->to), "port",
+	                 t->is_listening ? t->port : 0, "connections", t->open, "opened",
 	                 (json_int_t)t->opened, "refused", (json_int_t)t->refused, "received",
 	                 (json_int_t)t->received, "sent", (json_int_t)t->sent, "next_attempt_in_ms",
-	                 (json_int_t)s->next_attempt_ms, "error", error_json(&s->last),
+	                 (json_int_t)p->next_attempt_ms, "error", error_json(&p->last),
 	                 "tunnel_error", error_json(&t->last));
 }
 
