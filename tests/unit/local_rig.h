@@ -9,7 +9,6 @@
 #pragma once
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -19,19 +18,11 @@
 #include "config/config.h"
 #include "daemon/runtime/work.h"
 #include "tests/runtime/rig.h"
+#include "tests/unit/tree.h"
 
 static const struct adapter *const local = &adapter_local;
 static char local_dir[64];
 static struct endpoint_config local_settings;
-
-static inline int local_remove_one(const char *path, const struct stat *st, int type,
-				   struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
 
 static inline int local_setup(void **state)
 {
@@ -45,7 +36,7 @@ static inline int local_setup(void **state)
 static inline int local_teardown(void **state)
 {
 	(void)state;
-	return nftw(local_dir, local_remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	return tree_remove(local_dir);
 }
 
 static void (*local_body)(struct connection *c);

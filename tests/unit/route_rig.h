@@ -32,6 +32,7 @@
 #include "daemon/route/recover.h"
 #include "daemon/route/route.h"
 #include "daemon/runtime/work.h"
+#include "tests/unit/tree.h"
 
 enum { FILES = 3, FILES_MAX = 64, CONTENT_BYTES = 64, STEPS_MAX = 400, PATIENCE_MS = 20000 };
 
@@ -161,14 +162,6 @@ static int copy_one(const char *path, const struct stat *st, int type, struct FT
 	return fclose(out);
 }
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 static void copy_state(const char *from, const char *to)
 {
 	(void)snprintf(copy_from, sizeof(copy_from), "%s/%s", world.dir, from);
@@ -198,10 +191,10 @@ static void forget_what_came_after(void)
 	if (!world.has_crashed)
 		return;
 	(void)snprintf(path, sizeof(path), "%s/state", world.dir);
-	check(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	check(tree_remove(path) == 0);
 	copy_state("crashed", "state");
 	(void)snprintf(path, sizeof(path), "%s/crashed", world.dir);
-	check(nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	check(tree_remove(path) == 0);
 	memcpy(world.files, world.crashed, sizeof(world.files));
 	world.has_crashed = false;
 }
@@ -694,7 +687,7 @@ static void setup(struct ferryd *d, const struct plan *plan)
 static void teardown(struct ferryd *d)
 {
 	config_unref(d->config);
-	assert_int_equal(nftw(d->dir, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	assert_int_equal(tree_remove(d->dir), 0);
 }
 
 /* Commands that are still to be run. */

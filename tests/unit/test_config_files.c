@@ -2,79 +2,11 @@
  * What a configuration refers to on disk: included files, keys, secrets, directories. Each test has
  * a folder of its own, "@" in a text stands for it.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "config/load.h"
-#include "daemon/base/mem.h"
 #include "daemon/base/text.h"
+#include "tests/unit/folder.h"
 
 /* ---- verbs --------------------------------------------------------------------------------- */
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-	(void)state;
-	(void)snprintf(folder, sizeof(folder), "/tmp/test-config-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st;
-	(void)flag;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* `text` with every "@" replaced by the folder; freed by the caller. */
-static char *expand(const char *text)
-{
-	struct buf b;
-	char *out;
-
-	buf_init(&b, 4 * NODE_BYTES_MAX);
-	for (; *text; text++)
-		(void)buf_printf(&b, *text == '@' ? "%s" : "%.1s", *text == '@' ? folder : text);
-	out = mem_dup(buf_text(&b));
-	buf_release(&b);
-	return out;
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char *path _cleanup_free_ = mem_printf("%s/%s", folder, name);
-	char *full _cleanup_free_ = expand(text);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, full, strlen(full)), strlen(full));
-	assert_int_equal(fchmod(fd, mode), 0);
-	assert_int_equal(close(fd), 0);
-}
-
-static void make_dir(const char *name)
-{
-	char *path _cleanup_free_ = mem_printf("%s/%s", folder, name);
-
-	assert_int_equal(mkdir(path, 0700), 0);
-}
 
 static struct config *load(const char *main_text, struct config_report *r)
 {

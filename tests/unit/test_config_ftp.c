@@ -2,20 +2,8 @@
  * Endpoints of ftps and ftp: what is read, what is refused and in which words, what is looked for
  * on disk.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <ftw.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "config/load.h"
-#include "daemon/base/mem.h"
+#include "tests/unit/config_rig.h"
+#include "tests/unit/folder.h"
 
 /* ---- verbs --------------------------------------------------------------------------------- */
 
@@ -45,50 +33,7 @@ static const char *judge_endpoint(const struct endpoint_config *e, const char **
 	return "is judged to be bad";
 }
 
-static const struct config_judges judges = {.endpoint = judge_endpoint};
-
-static struct config *load_with(const char *text, enum disk_access disk, struct config_report *r)
-{
-	struct config_text t = {"f", text, strlen(text)};
-
-	config_report_init(r);
-	return config_load_text(&t, &judges, disk, r);
-}
-
-static struct config *load(const char *text)
-{
-	struct config_report r;
-	struct config *c = load_with(text, DISK_IGNORE, &r);
-
-	if (!c)
-		fail_msg("%s\n%s", buf_text(&r.text), text);
-	config_report_release(&r);
-	return c;
-}
-
-/* `told`: all that is said about `text`, without the last line break. */
-static void check_told(const char *text, enum disk_access disk, const char *told)
-{
-	struct config_report r;
-	struct config *c = load_with(text, disk, &r);
-	char *want _cleanup_free_ = mem_printf("%s%s", told, *told ? "\n" : "");
-
-	assert_string_equal(buf_text(&r.text), want);
-	config_unref(c);
-	config_report_release(&r);
-}
-
-struct mistake {
-	const char *text, *told;
-};
-
-static void check_all(const struct mistake *m, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		check_told(m[i].text, DISK_IGNORE, m[i].told);
-}
-
-#define CHECK_ALL(table) check_all(table, sizeof(table) / sizeof((table)[0]))
+static const struct config_judges usual_judges = {.endpoint = judge_endpoint};
 
 /* ---- what is read -------------------------------------------------------------------------- */
 
@@ -216,21 +161,21 @@ static void test_config__warns_of_clear_text(void **state)
 {
 	(void)state;
 	check_told(
-	        FTP("connections: 1"), DISK_IGNORE,
+	        FTP("connections: 1"),
 	        "f:4:15: warning: endpoints.a.protocol: password and files go over the network "
 	        "in clear text, and anybody on the way can read and change them: protocol: ftps, "
 	        "if the partner's server knows it");
-	check_told(FTPS("connections: 1"), DISK_IGNORE, "");
+	check_told(FTPS("connections: 1"), "");
 }
 
 static void test_config__warns_of_weak_ciphers(void **state)
 {
 	(void)state;
 	check_told(
-	        TLS("ciphers: \"DEFAULT@SECLEVEL=1\""), DISK_IGNORE,
+	        TLS("ciphers: \"DEFAULT@SECLEVEL=1\""),
 	        "f:7:20: warning: endpoints.a.tls.ciphers: a SECLEVEL below 2 lets weak keys and "
 	        "signatures pass: the partner's server should be renewed");
-	check_told(TLS("ciphers: \"DEFAULT@SECLEVEL=2\""), DISK_IGNORE, "");
+	check_told(TLS("ciphers: \"DEFAULT@SECLEVEL=2\""), "");
 }
 
 /* ---- keys of another protocol -------------------------------------------------------------- */
@@ -372,19 +317,19 @@ static const struct mistake data[] = {
 static void test_config__refuses_keys_of_another_protocol(void **state)
 {
 	(void)state;
-	CHECK_ALL(foreign);
+	CHECK_EACH(check_told, foreign);
 }
 
 static void test_config__tells_mistakes_in_tls(void **state)
 {
 	(void)state;
-	CHECK_ALL(tls);
+	CHECK_EACH(check_told, tls);
 }
 
 static void test_config__tells_mistakes_in_data_and_commands(void **state)
 {
 	(void)state;
-	CHECK_ALL(data);
+	CHECK_EACH(check_told, data);
 }
 
 /* The judge names a key that is not written: the nearest one above it is told. */
@@ -399,21 +344,15 @@ static void test_config__tells_what_is_judged_where_it_is_written(void **state)
 {
 	static const struct config_judges strict = {.endpoint = judge_ciphers};
 	static const struct mistake rows[] = {
-	        {FTPS("port: 1"), "f:4:5: endpoints.a: are unknown\n"},
-	        {TLS("min: 1.2"), "f:7:10: endpoints.a.tls: are unknown\n"},
-	        {TLS("ciphers: X"), "f:7:20: endpoints.a.tls.ciphers: are unknown\n"},
+	        {FTPS("port: 1"), "f:4:5: endpoints.a: are unknown"},
+	        {TLS("min: 1.2"), "f:7:10: endpoints.a.tls: are unknown"},
+	        {TLS("ciphers: X"), "f:7:20: endpoints.a.tls.ciphers: are unknown"},
 	};
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct config_text t = {"f", rows[i].text, strlen(rows[i].text)};
-		struct config_report r;
-
-		config_report_init(&r);
-		assert_null(config_load_text(&t, &strict, DISK_IGNORE, &r));
-		assert_string_equal(buf_text(&r.text), rows[i].told);
-		config_report_release(&r);
-	}
+	judges = &strict;
+	CHECK_EACH(check_told, rows);
+	judges = &usual_judges;
 }
 
 /* ---- fingerprints -------------------------------------------------------------------------- */
@@ -481,66 +420,12 @@ static void test_fingerprint__changes_with_settings_of_ftp(void **state)
 
 /* ---- on disk ------------------------------------------------------------------------------- */
 
-static char folder[64];
-
-static int make_folder(void **state)
-{
-	(void)state;
-	(void)snprintf(folder, sizeof(folder), "/tmp/test-config-ftp-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st;
-	(void)flag;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char *path _cleanup_free_ = mem_printf("%s/%s", folder, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	assert_int_equal(fchmod(fd, mode), 0);
-	assert_int_equal(close(fd), 0);
-}
-
-static void make_dir(const char *name)
-{
-	char *path _cleanup_free_ = mem_printf("%s/%s", folder, name);
-
-	assert_int_equal(mkdir(path, 0700), 0);
-}
-
 /* "@" stands for the folder, in both texts. */
-static char *expand(const char *text)
-{
-	struct buf b;
-	char *out;
-
-	buf_init(&b, 64 * 1024);
-	for (; *text; text++)
-		(void)buf_printf(&b, *text == '@' ? "%s" : "%.1s", *text == '@' ? folder : text);
-	out = mem_dup(buf_text(&b));
-	buf_release(&b);
-	return out;
-}
-
 static void check_on_disk(const char *text, const char *told)
 {
 	char *full _cleanup_free_ = expand(text), *want _cleanup_free_ = expand(told);
 
-	check_told(full, DISK_CHECK, want);
+	check_told_by(DISK_CHECK, full, want);
 }
 
 #define CERTIFICATE "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
@@ -621,5 +506,6 @@ int main(void)
 	                                        remove_folder),
 	};
 
+	judges = &usual_judges;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,16 +1,6 @@
 /* The way to a server, in the configuration: what is read, what is refused and in which words. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <string.h>
-
 #include "adapters/sftp/algorithms.h"
-#include "config/load.h"
-#include "daemon/base/mem.h"
+#include "tests/unit/config_rig.h"
 
 /* What follows stands on line 7. */
 #define ENDPOINT(text)                                                    \
@@ -26,26 +16,7 @@ static const char *judge_endpoint(const struct endpoint_config *e, const char **
 	return e->protocol == PROTOCOL_SFTP ? algorithms_judge(e, key) : NULL;
 }
 
-static const struct config_judges judges = {.endpoint = judge_endpoint};
-
-static struct config *load_with(const char *text, struct config_report *r)
-{
-	struct config_text t = {"f", text, strlen(text)};
-
-	config_report_init(r);
-	return config_load_text(&t, &judges, DISK_IGNORE, r);
-}
-
-static struct config *load(const char *text)
-{
-	struct config_report r;
-	struct config *c = load_with(text, &r);
-
-	if (!c)
-		fail_msg("%s\n%s", buf_text(&r.text), text);
-	config_report_release(&r);
-	return c;
-}
+static const struct config_judges algorithm_judges = {.endpoint = judge_endpoint};
 
 /* The one thing that is told of `text` begins so. */
 static void check_refused(const char *text, const char *told)
@@ -58,14 +29,6 @@ static void check_refused(const char *text, const char *told)
 	assert_null(c);
 	config_report_release(&r);
 }
-
-struct mistake {
-	const char *text, *told;
-};
-
-#define CHECK_ALL(table)                                                \
-	for (size_t i = 0; i < sizeof(table) / sizeof((table)[0]); i++) \
-	check_refused((table)[i].text, (table)[i].told)
 
 /* ---- algorithms ---------------------------------------------------------------------------- */
 
@@ -128,7 +91,7 @@ static const struct mistake wrong_algorithms[] = {
 static void test_config__refuses_algorithms_that_nobody_knows(void **state)
 {
 	(void)state;
-	CHECK_ALL(wrong_algorithms);
+	CHECK_EACH(check_refused, wrong_algorithms);
 }
 
 /* ---- addresses ----------------------------------------------------------------------------- */
@@ -166,7 +129,7 @@ static const struct mistake wrong_addresses[] = {
 static void test_config__refuses_addresses_that_are_none(void **state)
 {
 	(void)state;
-	CHECK_ALL(wrong_addresses);
+	CHECK_EACH(check_refused, wrong_addresses);
 }
 
 /* ---- jump hosts ---------------------------------------------------------------------------- */
@@ -236,7 +199,7 @@ static const struct mistake wrong_hops[] = {
 static void test_config__refuses_ways_that_lead_nowhere(void **state)
 {
 	(void)state;
-	CHECK_ALL(wrong_hops);
+	CHECK_EACH(check_refused, wrong_hops);
 }
 
 /* Each of the three is told at its own list. */
@@ -333,7 +296,7 @@ static const struct mistake wrong_proxies[] = {
 static void test_config__refuses_proxies_that_cannot_be(void **state)
 {
 	(void)state;
-	CHECK_ALL(wrong_proxies);
+	CHECK_EACH(check_refused, wrong_proxies);
 }
 
 /* ---- recycling ----------------------------------------------------------------------------- */
@@ -364,7 +327,7 @@ static const struct mistake wrong_recycles[] = {
 static void test_config__refuses_odd_recycles(void **state)
 {
 	(void)state;
-	CHECK_ALL(wrong_recycles);
+	CHECK_EACH(check_refused, wrong_recycles);
 }
 
 int main(void)
@@ -385,5 +348,6 @@ int main(void)
 	        cmocka_unit_test(test_config__a_changed_jump_host_changes_who_goes_through_it),
 	};
 
+	judges = &algorithm_judges;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

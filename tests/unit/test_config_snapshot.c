@@ -1,39 +1,10 @@
 /*
  * What holds for a configuration as a whole: limits, fingerprints, references, generated texts.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
 #include <pthread.h>
 
-#include "config/load.h"
-#include "daemon/base/mem.h"
 #include "daemon/base/text.h"
-
-/* ---- verbs --------------------------------------------------------------------------------- */
-
-static struct config *load_bytes(const char *text, size_t length, struct config_report *r)
-{
-	struct config_text t = {"f", text, length};
-
-	config_report_init(r);
-	return config_load_text(&t, NULL, DISK_IGNORE, r);
-}
-
-static struct config *load(const char *text)
-{
-	struct config_report r;
-	struct config *c = load_bytes(text, strlen(text), &r);
-
-	if (!c)
-		fail_msg("%s\n%s", buf_text(&r.text), text);
-	config_report_release(&r);
-	return c;
-}
+#include "tests/unit/config_rig.h"
 
 /* ---- limits -------------------------------------------------------------------------------- */
 
@@ -45,7 +16,7 @@ static void check_size(size_t size, const char *told)
 
 	memset(text, '#', size);
 	memcpy(text, "version: 1\n", 11);
-	c = load_bytes(text, size, &r);
+	c = load_bytes(text, size, DISK_IGNORE, &r);
 	assert_string_equal(buf_text(&r.text), told);
 	assert_int_equal(c != NULL, !*told);
 	config_unref(c);
@@ -105,7 +76,7 @@ static void test_node__finds_duplicates_among_many_keys(void **state)
 	for (int i = 0; i < 20000; i++)
 		assert_int_equal(buf_printf(&text, "k%d: 1\n", i), 0);
 	assert_int_equal(buf_add_text(&text, "k7: 1\n"), 0);
-	assert_null(load_bytes(buf_text(&text), buf_len(&text), &r));
+	assert_null(load_bytes(buf_text(&text), buf_len(&text), DISK_IGNORE, &r));
 	assert_int_equal(r.errors, 20002); /* unknown, twice, and no version */
 	assert_true(text_ends(buf_text(&r.text), "... and 19802 more\n"));
 	config_report_release(&r);
@@ -274,7 +245,7 @@ static size_t count_warnings(const char *routes)
 {
 	char *text _cleanup_free_ = mem_printf("version: 1\nroutes:\n%s", routes);
 	struct config_report r;
-	struct config *c = load_bytes(text, strlen(text), &r);
+	struct config *c = load_with(text, &r);
 	size_t warnings = r.warnings;
 
 	assert_non_null(c);

@@ -1,15 +1,7 @@
 /*
  * Tunnels of an endpoint: what is read, what is refused and in which words.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include "config/load.h"
-#include "daemon/base/mem.h"
+#include "tests/unit/config_rig.h"
 
 /* ---- verbs --------------------------------------------------------------------------------- */
 
@@ -18,35 +10,6 @@
 	"version: 1\nendpoints:\n  a:\n    protocol: " protocol_text "\n    host: h\n" \
 	"    user: u\n    tunnels: [" text "]\n    auth: [{password: {credential: c}}]\n"
 #define SFTP(text) ENDPOINT("sftp", text)
-
-static struct config *load_with(const char *text, struct config_report *r)
-{
-	struct config_text t = {"f", text, strlen(text)};
-
-	config_report_init(r);
-	return config_load_text(&t, NULL, DISK_IGNORE, r);
-}
-
-static struct config *load(const char *text)
-{
-	struct config_report r;
-	struct config *c = load_with(text, &r);
-
-	if (!c)
-		fail_msg("%s\n%s", buf_text(&r.text), text);
-	config_report_release(&r);
-	return c;
-}
-
-static void check_told(const char *text, const char *told)
-{
-	struct config_report r;
-	struct config *c = load_with(text, &r);
-
-	assert_string_equal(buf_text(&r.text), told);
-	config_unref(c);
-	config_report_release(&r);
-}
 
 /* ---- what is read -------------------------------------------------------------------------- */
 
@@ -100,7 +63,7 @@ static void test_tunnels__make_a_difference(void **state)
 /* ---- what is refused ----------------------------------------------------------------------- */
 
 #define AT           "endpoints.a.tunnels[0]"
-#define PLACE        "wants host and port, such as \"127.0.0.1:15432\" or \"[::1]:15432\"\n"
+#define PLACE        "wants host and port, such as \"127.0.0.1:15432\" or \"[::1]:15432\""
 #define TO_H1        ", to: \"h:1\"}"
 #define LISTEN(text) SFTP("{listen: \"" text "\"" TO_H1)
 
@@ -117,19 +80,19 @@ static void test_tunnels__want_places(void **state)
 		check_told(text, "f:7:24: " AT ".listen: " PLACE);
 	}
 	check_told(SFTP("{listen: \"127.0.0.1:0\", to: \"h:0\"}"),
-	           "f:7:43: " AT ".to: wants a port from 1 to 65535\n");
+	           "f:7:43: " AT ".to: wants a port from 1 to 65535");
 }
 
 static void test_tunnels__listen_at_one_side(void **state)
 {
 	(void)state;
 	check_told(SFTP("{to: \"h:1\"}"),
-	           "f:7:15: " AT ": wants exactly one of listen and remote_listen\n");
+	           "f:7:15: " AT ": wants exactly one of listen and remote_listen");
 	check_told(SFTP("{listen: \"127.0.0.1:0\", remote_listen: \"127.0.0.1:0\"" TO_H1),
-	           "f:7:15: " AT ": wants exactly one of listen and remote_listen\n");
+	           "f:7:15: " AT ": wants exactly one of listen and remote_listen");
 	check_told(SFTP("{listen: \"127.0.0.1:0\"}"),
 	           "f:7:15: " AT ": the key \"to\" is missing: Where the tunnel leads, host and "
-	           "port, as the side sees it that connects.\n");
+	           "port, as the side sees it that connects.");
 }
 
 static void test_tunnels__let_nobody_in_unless_told(void **state)
@@ -150,7 +113,7 @@ static void test_tunnels__let_nobody_in_unless_told(void **state)
 		host[strcspn(host, "]")] = '\0';
 		told = mem_printf("f:7:15: " AT
 		                  ": would let everybody in who reaches %s: listen on "
-		                  "127.0.0.1, or say public: true\n",
+		                  "127.0.0.1, or say public: true",
 		                  host);
 		check_told(here, told);
 		check_told(there, told);
@@ -167,7 +130,7 @@ static void test_tunnels__have_limits(void **state)
 	(void)state;
 	check_told(SFTP("{listen: \"127.0.0.1:0\", connections: 256" TO_H1), "");
 	check_told(SFTP("{listen: \"127.0.0.1:0\", connections: 257" TO_H1),
-	           "f:7:52: " AT ".connections: must be between 1 and 256, found 257\n");
+	           "f:7:52: " AT ".connections: must be between 1 and 256, found 257");
 	for (int count = 16; count <= 17; count++) {
 		char *text;
 
@@ -178,7 +141,7 @@ static void test_tunnels__have_limits(void **state)
 		text = mem_printf(SFTP("%s"), buf_text(&many));
 		check_told(text, count == 16 ? ""
 		                             : "f:7:14: endpoints.a.tunnels: wants 1 to 16 items, "
-		                               "found 17\n");
+		                               "found 17");
 		free(text);
 		buf_release(&many);
 	}
@@ -188,7 +151,7 @@ static void test_tunnels__do_not_listen_twice_in_one_place(void **state)
 {
 	(void)state;
 	check_told(SFTP("{listen: \"127.0.0.1:1\"" TO_H1 ", {listen: \"127.0.0.1:1\"" TO_H1),
-	           "f:7:51: endpoints.a.tunnels[1]: listens where tunnels[0] does\n");
+	           "f:7:51: endpoints.a.tunnels[1]: listens where tunnels[0] does");
 	check_told(SFTP("{listen: \"127.0.0.1:1\"" TO_H1 ", {remote_listen: \"127.0.0.1:1\"" TO_H1),
 	           "");
 	check_told(SFTP("{listen: \"127.0.0.1:0\"" TO_H1 ", {listen: \"127.0.0.1:0\"" TO_H1), "");
@@ -199,7 +162,7 @@ static void test_tunnels__are_for_sftp_only(void **state)
 	(void)state;
 	check_told(ENDPOINT("ftps", "{listen: \"127.0.0.1:0\"" TO_H1),
 	           "f:7:5: endpoints.a.tunnels: is for protocol: sftp; ftps and ftp carry no other "
-	           "connections\n");
+	           "connections");
 }
 
 int main(void)

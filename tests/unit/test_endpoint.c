@@ -1,7 +1,6 @@
 /*
  * The pool against an adapter that does what the test says.
  */
-#include <ftw.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
 #include "tests/runtime/rig.h"
+#include "tests/unit/tree.h"
 
 /* ---- the fake ------------------------------------------------------------------------------ */
 
@@ -909,14 +909,6 @@ static void test_endpoint__free_closes_a_connection_made_too_late(void **state)
 
 static char dir[64];
 
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	(void)st;
-	(void)type;
-	(void)ftw;
-	return remove(path);
-}
-
 static struct config *load_config(void)
 {
 	struct config_report report;
@@ -974,7 +966,7 @@ static void test_endpoint__failures_leave_a_trace(void **state)
 {
 	(void)state;
 	rig_run(traced);
-	check(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	check(tree_remove(dir) == 0);
 }
 
 static bool file_has(const char *path, const char *what)
@@ -1037,7 +1029,7 @@ static void test_endpoint__a_trace_is_ordered_for_a_while(void **state)
 {
 	(void)state;
 	rig_run(ordered);
-	check(nftw(dir, remove_one, 8, FTW_DEPTH | FTW_PHYS) == 0);
+	check(tree_remove(dir) == 0);
 }
 
 /* ---- recycling ----------------------------------------------------------------------------- */

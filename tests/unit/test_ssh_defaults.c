@@ -2,23 +2,10 @@
  * An endpoint that takes settings from an ssh_config: what becomes which key, who wins, where
  * mistakes are told, which files are read, and what --explain says. "@" stands for the folder.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-
-#include <fcntl.h>
-#include <ftw.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "config/load.h"
 #include "config/ssh_files.h"
-#include "daemon/base/mem.h"
 #include "daemon/base/text.h"
+#include "tests/unit/folder.h"
 
 /* ---- verbs --------------------------------------------------------------------------------- */
 
@@ -27,61 +14,6 @@
 	"version: 1\nendpoints:\n  acme:\n    ssh_config: @/config\n    host_key: {pins: \"" PIN \
 	"\"}\n"
 #define USER_AUTH "    user: u\n    auth: [{password: {env: PATH}}]\n"
-
-static char folder[64];
-
-static int make_folder(void **state)
-{
-	(void)state;
-	(void)snprintf(folder, sizeof(folder), "/tmp/test-ssh-XXXXXX");
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *walk)
-{
-	(void)st;
-	(void)flag;
-	(void)walk;
-	return remove(path);
-}
-
-static int remove_folder(void **state)
-{
-	(void)state;
-	return nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-}
-
-/* `text` with every "@" replaced by the folder; freed by the caller. */
-static char *expand(const char *text)
-{
-	struct buf b;
-	char *out;
-
-	buf_init(&b, NODE_BYTES_MAX);
-	for (; *text; text++)
-		(void)buf_printf(&b, *text == '@' ? "%s" : "%.1s", *text == '@' ? folder : text);
-	out = mem_dup(buf_text(&b));
-	buf_release(&b);
-	return out;
-}
-
-static void write_as_it_is(const char *name, const char *text, mode_t mode)
-{
-	char *path _cleanup_free_ = mem_printf("%s/%s", folder, name);
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-	assert_int_equal(fchmod(fd, mode), 0);
-	assert_int_equal(close(fd), 0);
-}
-
-static void write_file(const char *name, const char *text, mode_t mode)
-{
-	char *full _cleanup_free_ = expand(text);
-
-	write_as_it_is(name, full, mode);
-}
 
 static struct config *load(const char *yaml, const char *ssh, struct config_report *r)
 {
