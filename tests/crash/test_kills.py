@@ -13,7 +13,7 @@ import time
 import pytest
 
 from lib.files import GreedyConsumer, Ledger, content, litter, visible
-from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.ftpd import Proftpd, Vsftpd
 from lib.sshd import Sshd
 from lib.wait import wait_for
 
@@ -53,13 +53,9 @@ SERVERS = {"sftp": Sshd, "proftpd": Proftpd, "vsftpd": Vsftpd}
 
 
 @pytest.fixture(params=list(SERVERS))
-def server(request, place):
+def server(request, serve):
     """A real server that runs; the FTP ones encrypt and require session reuse."""
-    if request.param == "vsftpd" and (os.geteuid() != 0 or not find_vsftpd()):
-        pytest.skip("vsftpd needs root, and its package")
-    running = SERVERS[request.param](place / "server").start()
-    yield running
-    running.stop()
+    return serve(SERVERS[request.param])
 
 
 def configure(ferryd, server, place):
@@ -123,8 +119,7 @@ def test_kills__lose_nothing_and_double_nothing(ferryd, server, place):
         wait_for(lambda: is_settled(ferryd), "all jobs to be done", PATIENCE)
     check_all(ferryd, flows, folders)
     before = ferryd.database()
-    ferryd.launch()
-    ferryd.wait_ready()
+    ferryd.resume()
     for route in ("in", "out"):
         ferryd.say("poll", route)
     ferryd.stop()

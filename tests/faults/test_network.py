@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lib.files import Ledger, content, drop, litter, visible
-from lib.fixtures import sftp_endpoint
+from lib.fixtures import sftp_behind, sftp_endpoint
 from lib.processes import free_port
 from lib.proxy import Proxy
 from lib.sshd import Sshd
@@ -47,11 +47,7 @@ class Speaker:
 
 def use_port(ferryd, route_in, partner, port, **timeouts):
     """The partner is reached at another port, under its own host key."""
-    known = partner.known_hosts.read_text()
-    partner.known_hosts.write_text(known + known.replace(f":{partner.port}", f":{port}"))
-    ferryd.endpoints["partner"]["port"] = port
-    if timeouts:
-        ferryd.endpoints["partner"]["timeouts"] = timeouts
+    ferryd.endpoints["partner"] = sftp_behind(partner, port, **({"timeouts": timeouts} if timeouts else {}))
     ferryd.routes["in"]["retry"] = QUICK
 
 

@@ -4,8 +4,8 @@ import os
 import pytest
 
 from lib.files import content, drop, litter, visible
-from lib.fixtures import sftp_endpoint
-from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.fixtures import sftp_behind, sftp_endpoint
+from lib.ftpd import Proftpd, Vsftpd
 from lib.proxy import Proxy
 from lib.wait import wait_for
 
@@ -30,28 +30,21 @@ def give(directory, name, data):
 
 
 @pytest.fixture(params=["local", "sftp", "proftpd", "vsftpd"])
-def destination(request, ferryd, partner, place):
+def destination(request, ferryd, partner, place, serve):
     """(directory, destination's settings)"""
-    server = None
     if request.param == "local":
         directory = place / "there"
         directory.mkdir()
-        to = {"path": str(directory)}
-    elif request.param == "sftp":
+        return directory, {"path": str(directory)}
+    if request.param == "sftp":
         directory = partner.home / "there"
         directory.mkdir()
         ferryd.endpoints["partner"] = sftp_endpoint(partner)
-        to = {"endpoint": "partner", "path": str(directory)}
-    else:
-        if request.param == "vsftpd" and not find_vsftpd():
-            pytest.skip("vsftpd needs its package")
-        server = {"proftpd": Proftpd, "vsftpd": Vsftpd}[request.param](place / "server").start()
-        directory, path = server.make_folder("inbox")
-        ferryd.endpoints["bank"] = server.endpoint()
-        to = {"endpoint": "bank", "path": path}
-    yield directory, to
-    if server:
-        server.stop()
+        return directory, {"endpoint": "partner", "path": str(directory)}
+    server = serve({"proftpd": Proftpd, "vsftpd": Vsftpd}[request.param])
+    directory, path = server.make_folder("inbox")
+    ferryd.endpoints["bank"] = server.endpoint()
+    return directory, {"endpoint": "bank", "path": path}
 
 
 def wait_state(ferryd, name, state):
@@ -97,29 +90,32 @@ def check_once(ferryd, directory):
     assert (directory / "log").read_bytes() == BEFORE + LARGE, (directory / "log").stat().st_size
 
 
-def test_append__goes_on_after_kills_ftps(ferryd, place):
-    server = Proftpd(place / "server", extra="TransferRate APPE,STOR 4000").start()
-    try:
-        directory, path = server.make_folder("inbox")
-        ferryd.endpoints["bank"] = server.endpoint()
-        source = route(ferryd, place, {"endpoint": "bank", "path": path})
-        give(directory, "log", BEFORE)
-        drop(source, "log", LARGE)
-        ferryd.start()
-        wait_partial(directory / "log", 500_000)
-        relaunch(ferryd)
-        wait_partial(directory / "log", 9_000_000)
-        server.kill()
-        server.start()
-        check_once(ferryd, directory)
-    finally:
-        server.stop()
+def begin(ferryd, source, directory, least=500_000):
+    """A part of LARGE has come to the end of `log`."""
+    give(directory, "log", BEFORE)
+    drop(source, "log", LARGE)
+    ferryd.start()
+    wait_partial(directory / "log", least)
 
 
-def relaunch(ferryd):
+@pytest.fixture
+def slow_bank(ferryd, place, serve):
+    """(server, directory), with a part of LARGE at it."""
+    server = serve(Proftpd, extra="TransferRate APPE,STOR 4000")
+    directory, path = server.make_folder("inbox")
+    ferryd.endpoints["bank"] = server.endpoint()
+    begin(ferryd, route(ferryd, place, {"endpoint": "bank", "path": path}), directory)
+    return server, directory
+
+
+def test_append__goes_on_after_kills_ftps(ferryd, slow_bank):
+    server, directory = slow_bank
     ferryd.kill()
-    ferryd.launch()
-    ferryd.wait_ready()
+    ferryd.resume()
+    wait_partial(directory / "log", 9_000_000)
+    server.kill()
+    server.start()
+    check_once(ferryd, directory)
 
 
 def test_append__goes_on_after_kills_sftp(ferryd, place, partner):
@@ -127,44 +123,28 @@ def test_append__goes_on_after_kills_sftp(ferryd, place, partner):
     directory.mkdir()
     with Proxy(partner.port) as proxy:
         proxy.delay = 0.002
-        known = partner.known_hosts.read_text()
-        partner.known_hosts.write_text(known + known.replace(f":{partner.port}", f":{proxy.port}"))
-        ferryd.endpoints["partner"] = sftp_endpoint(partner, port=proxy.port)
-        source = route(ferryd, place, {"endpoint": "partner", "path": str(directory)})
-        give(directory, "log", BEFORE)
-        drop(source, "log", LARGE)
-        ferryd.start()
-        wait_partial(directory / "log", 300_000)
-        relaunch(ferryd)
+        ferryd.endpoints["partner"] = sftp_behind(partner, proxy.port)
+        begin(ferryd, route(ferryd, place, {"endpoint": "partner", "path": str(directory)}), directory, 300_000)
+        ferryd.kill()
+        ferryd.resume()
         wait_partial(directory / "log", 9_000_000)
         proxy.reset()
         check_once(ferryd, directory)
 
 
-def test_append__holds_what_somebody_else_wrote_to(ferryd, place):
-    server = Proftpd(place / "server", extra="TransferRate APPE,STOR 4000").start()
-    try:
-        directory, path = server.make_folder("inbox")
-        ferryd.endpoints["bank"] = server.endpoint()
-        source = route(ferryd, place, {"endpoint": "bank", "path": path})
-        give(directory, "log", BEFORE)
-        drop(source, "log", LARGE)
-        ferryd.start()
-        wait_partial(directory / "log", 500_000)
-        ferryd.kill()
-        server.kill()
-        with open(directory / "log", "ab") as log:
-            log.write(b"somebody else's")
-        left = (directory / "log").read_bytes()
-        server.start()
-        ferryd.launch()
-        ferryd.wait_ready()
-        job = wait_state(ferryd, "log", "held")
-        assert (directory / "log").read_bytes() == left
-        shown = ferryd.say("show", str(job["id"]))
-        assert "DELIVER-APPEND" in shown and "somebody else" in shown and "retry" in shown, shown
-        (directory / "log").write_bytes(BEFORE)
-        ferryd.say("retry", str(job["id"]))
-        check_once(ferryd, directory)
-    finally:
-        server.stop()
+def test_append__holds_what_somebody_else_wrote_to(ferryd, slow_bank):
+    server, directory = slow_bank
+    ferryd.kill()
+    server.kill()
+    with open(directory / "log", "ab") as log:
+        log.write(b"somebody else's")
+    left = (directory / "log").read_bytes()
+    server.start()
+    ferryd.resume()
+    job = wait_state(ferryd, "log", "held")
+    assert (directory / "log").read_bytes() == left
+    shown = ferryd.say("show", str(job["id"]))
+    assert "DELIVER-APPEND" in shown and "somebody else" in shown and "retry" in shown, shown
+    (directory / "log").write_bytes(BEFORE)
+    ferryd.say("retry", str(job["id"]))
+    check_once(ferryd, directory)

@@ -91,8 +91,7 @@ def test_tls__client_certificates_that_went_bad_since_the_check(asks, ferryd, se
     tls = client(place, server, "plain")
     assert asks(server, tls=tls) == "done"
     ferryd.stop()
-    ferryd.launch()
-    ferryd.wait_ready()
+    ferryd.resume()
     # the configuration was read with both in place
     path = place / "server0" / "tls" / ("client.pem" if key == "certificate" else "client.key")
     if how == "missing":
@@ -110,8 +109,7 @@ def test_tls__authorities_that_went_bad_since_the_check(asks, ferryd, serve):
     server = serve(Proftpd)
     assert asks(server) == "done"
     ferryd.stop()
-    ferryd.launch()
-    ferryd.wait_ready()
+    ferryd.resume()
     server.ca.write_text("garbage")
     server.kill()
     server.start()  # the next connection is a new one

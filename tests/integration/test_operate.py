@@ -111,38 +111,31 @@ def test_operate__a_broken_file_leaves_the_old_one_in_force(ferryd, route_in):
     assert ferryd.ask("status")["config"]["reload_error"] is None
 
 
-def test_operate__a_second_daemon_on_the_same_state_is_refused(ferryd, route_in, place):
-    source, destination = route_in
+def refused(ferryd, place, key, value):
+    """What a second daemon says that shares this with the first one, and ends."""
     ferryd.start()
-    second_place = place / "second"
-    second_place.mkdir()
-    second = Ferryd(second_place)
-    second.daemon["state_dir"] = str(ferryd.state)
+    (place / "second").mkdir()
+    second = Ferryd(place / "second")
+    second.daemon[key] = str(value)
     second.write_config()
     second.launch()
     try:
         assert second.wait_exit() != 0
     finally:
         second.kill()
-    said = second.log_text()
+    return second.log_text()
+
+
+def test_operate__a_second_daemon_on_the_same_state_is_refused(ferryd, route_in, place):
+    source, destination = route_in
+    said = refused(ferryd, place, "state_dir", ferryd.state)
     assert "STORE-LOCKED" in said and str(ferryd.process.pid) in said, said
     drop(source, "a", b"abc")
     wait_for(arrived(destination, "a"), "the first one is unharmed")
 
 
 def test_operate__a_second_daemon_on_the_same_socket_is_refused(ferryd, place):
-    ferryd.start()
-    second_place = place / "second"
-    second_place.mkdir()
-    second = Ferryd(second_place)
-    second.daemon["socket"] = str(ferryd.socket)
-    second.write_config()
-    second.launch()
-    try:
-        assert second.wait_exit() != 0
-    finally:
-        second.kill()
-    assert str(ferryd.socket) in second.log_text()
+    assert str(ferryd.socket) in refused(ferryd, place, "socket", ferryd.socket)
     assert ferryd.say("status")
 
 

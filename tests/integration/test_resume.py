@@ -4,8 +4,8 @@ import os
 import pytest
 
 from lib.files import content, drop, litter, visible
-from lib.fixtures import sftp_endpoint
-from lib.ftpd import Proftpd, Vsftpd, find_vsftpd
+from lib.fixtures import sftp_behind
+from lib.ftpd import Proftpd, Vsftpd
 from lib.proxy import Proxy
 from lib.wait import wait_for
 
@@ -28,28 +28,23 @@ def slow_sftp(ferryd, place, partner):
     source = partner.home / "out"
     source.mkdir()
     with Proxy(partner.port) as proxy:
-        known = partner.known_hosts.read_text()
-        partner.known_hosts.write_text(known + known.replace(f":{partner.port}", f":{proxy.port}"))
-        ferryd.endpoints["partner"] = sftp_endpoint(partner, port=proxy.port)
+        ferryd.endpoints["partner"] = sftp_behind(partner, proxy.port)
         route(ferryd, place, "partner", str(source))
         proxy.rate = 4_000_000
         yield proxy, source
 
 
 @pytest.fixture(params=["proftpd", "vsftpd"])
-def slow_ftps(request, ferryd, place):
+def slow_ftps(request, ferryd, place, serve):
     """(server, source): the same. vsftpd tells times to the minute: it is never gone on there."""
     if request.param == "vsftpd":
-        if not find_vsftpd():
-            pytest.skip("vsftpd needs its package")
-        server = Vsftpd(place / "server", extra="anon_max_rate=4000000").start()
+        server = serve(Vsftpd, extra="anon_max_rate=4000000")
     else:
-        server = Proftpd(place / "server", extra="TransferRate RETR 4000").start()
+        server = serve(Proftpd, extra="TransferRate RETR 4000")
     source, path = server.make_folder("out")
     ferryd.endpoints["bank"] = server.endpoint(trace={"when": "always"})
     route(ferryd, place, "bank", path)
-    yield server, source
-    server.stop()
+    return server, source
 
 
 def give(source, data):
@@ -69,11 +64,6 @@ def wait_part(ferryd, least=2_000_000):
 def kill_ferryd(ferryd):
     wait_part(ferryd)
     ferryd.kill()
-
-
-def launch(ferryd):
-    ferryd.launch()
-    ferryd.wait_ready()
 
 
 def check_arrived(ferryd, place, data):
@@ -99,20 +89,25 @@ def test_resume__sftp_after_a_kill(ferryd, place, slow_sftp):
     ferryd.start()
     for _ in range(2):
         kill_ferryd(ferryd)
-        launch(ferryd)
+        ferryd.resume()
         ferryd.wait_told(GOES_ON)
     check_arrived(ferryd, place, OLD)
 
 
-def test_resume__sftp_takes_a_source_that_changed_from_its_start(ferryd, place, slow_sftp):
-    _, source = slow_sftp
+def check_a_change(ferryd, place, source):
+    """The file that was cut off is another one when it is gone on with."""
     give(source, OLD)
     os.utime(source / "large", (1_700_000_000, 1_700_000_000))
     ferryd.start()
     kill_ferryd(ferryd)
     give(source, NEW)
-    launch(ferryd)
+    ferryd.resume()
     check_arrived(ferryd, place, NEW)
+
+
+def test_resume__sftp_takes_a_source_that_changed_from_its_start(ferryd, place, slow_sftp):
+    _, source = slow_sftp
+    check_a_change(ferryd, place, source)
 
 
 def test_resume__a_part_of_before_the_last_boot_is_not_trusted(ferryd, place, slow_sftp):
@@ -125,7 +120,7 @@ def test_resume__a_part_of_before_the_last_boot_is_not_trusted(ferryd, place, sl
     file.unlink()
     (file.parent / f"{file.name.split('.')[0]}.0badb007.part").write_bytes(b"\0" * len(data))
     proxy.rate = 0
-    launch(ferryd)
+    ferryd.resume()
     check_arrived(ferryd, place, OLD)
     assert GOES_ON not in ferryd.log_text()
 
@@ -139,7 +134,7 @@ def test_resume__ftps_after_kills(ferryd, place, slow_ftps):
     ferryd.wait_told("fetch", "large")
     server.start()
     kill_ferryd(ferryd)
-    launch(ferryd)
+    ferryd.resume()
     check_arrived(ferryd, place, OLD)
     text = "".join(f.read_text() for f in (ferryd.traces / "bank").glob("*.trace*"))
     assert ("> REST " in text) == isinstance(server, Proftpd)
@@ -147,10 +142,4 @@ def test_resume__ftps_after_kills(ferryd, place, slow_ftps):
 
 def test_resume__ftps_takes_a_source_that_changed_from_its_start(ferryd, place, slow_ftps):
     _, source = slow_ftps
-    give(source, OLD)
-    os.utime(source / "large", (1_700_000_000, 1_700_000_000))
-    ferryd.start()
-    kill_ferryd(ferryd)
-    give(source, NEW)
-    launch(ferryd)
-    check_arrived(ferryd, place, NEW)
+    check_a_change(ferryd, place, source)

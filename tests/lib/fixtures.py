@@ -130,3 +130,10 @@ def fetch_from(ferryd, server, place, **settings):
 def sftp_endpoint(sshd, **more):
     """The configuration that reaches `sshd` with its own key."""
     return sshd.endpoint(**more)
+
+
+def sftp_behind(sshd, port, **more):
+    """The same at another port, where something passes bytes on: under its own host key."""
+    known = sshd.known_hosts.read_text()
+    sshd.known_hosts.write_text(known + known.replace(f":{sshd.port}", f":{port}"))
+    return sftp_endpoint(sshd, port=port, **more)
