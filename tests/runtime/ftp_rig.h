@@ -189,3 +189,16 @@ static inline int fetches(struct connection *c, const char *path, uint64_t seed,
 {
 	return fetches_rest(c, path, (struct content){.seed = seed, .size = size}, e);
 }
+
+/* What the evil servers have, from `offset` on; what comes of it is not looked at. */
+static inline int get_a(struct connection *c, uint64_t offset, struct err *e)
+{
+	struct content ignored = {0};
+	struct get_options o = {.sink = {content_check, &ignored},
+	                        .expect_size = 100000,
+	                        .expect_mtime_ms = MTIME_UNKNOWN,
+	                        .max_size = UINT64_MAX,
+	                        .offset = offset};
+
+	return adapter_ftps.get(c, "/a.txt", &o, e);
+}

@@ -5,19 +5,6 @@
 
 #include "tests/runtime/ftp_rig.h"
 
-enum { FILE_BYTES = 100000 };
-
-static int get_a(struct connection *c, struct err *e)
-{
-	struct content ignored = {0};
-	struct get_options o = {.sink = {content_check, &ignored},
-	                        .expect_size = FILE_BYTES,
-	                        .expect_mtime_ms = MTIME_UNKNOWN,
-	                        .max_size = UINT64_MAX};
-
-	return adapter_ftps.get(c, "/a.txt", &o, e);
-}
-
 static const struct row {
 	const char *mode;
 	enum ftp_pasv_address pasv_address;
@@ -41,10 +28,10 @@ static void check_row(const struct row *row)
 	p.endpoint.ftp.data.pasv_address = row->pasv_address;
 	c = opens(&p);
 	if (row->code) {
-		must_fail(get_a(c, &e), &e, row->code);
+		must_fail(get_a(c, 0, &e), &e, row->code);
 	} else {
-		must(get_a(c, &e), &e);
-		must(get_a(c, &e), &e);
+		must(get_a(c, 0, &e), &e);
+		must(get_a(c, 0, &e), &e);
 	}
 	adapter_ftps.close(c);
 }
@@ -80,14 +67,14 @@ static void body_active(struct worker *w)
 	for (size_t i = 0; i < 2; i++) {
 		be_active(&p, fine[i], i ? "127.0.0.1" : NULL);
 		c = opens(&p);
-		must(get_a(c, &e), &e);
-		must(get_a(c, &e), &e);
+		must(get_a(c, 0, &e), &e);
+		must(get_a(c, 0, &e), &e);
 		adapter_ftps.close(c);
 	}
 	be_active(&p, "evil_active_silence", NULL);
 	p.endpoint.timeouts.request_ms = 800;
 	c = opens(&p);
-	must_fail(get_a(c, &e), &e, "FTP-DATA-TIMEOUT");
+	must_fail(get_a(c, 0, &e), &e, "FTP-DATA-TIMEOUT");
 	check(strstr(e.message, "active mode"));
 	adapter_ftps.close(c);
 }
@@ -109,7 +96,7 @@ static void body_taken(struct worker *w)
 	be_active(&p, "evil_good", NULL);
 	p.endpoint.ftp.data.first_port = p.endpoint.ftp.data.last_port = ntohs(in.sin_port);
 	c = opens(&p);
-	must_fail(get_a(c, &e), &e, "FTP-ACTIVE-PORT");
+	must_fail(get_a(c, 0, &e), &e, "FTP-ACTIVE-PORT");
 	check(strstr(e.message, "data.ports"));
 	adapter_ftps.close(c);
 	(void)close(fd);
@@ -136,7 +123,7 @@ static void check_leaves_others_alone(struct partner *p)
 	char byte = 'x';
 	struct err e;
 
-	must(get_a(c, &e), &e);
+	must(get_a(c, 0, &e), &e);
 	for (size_t i = 0; i < 8; i++)
 		check(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pairs[i]) == 0);
 	adapter_ftps.abort(c);
