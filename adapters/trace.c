@@ -1,9 +1,9 @@
 #include "adapters/trace.h"
 
-#include <assert.h>
-
 #include "adapters/trace_file.h"
+#include "adapters/trace_ring.h"
 #include "adapters/trace_step.h"
+#include "adapters/trace_text.h"
 #include "daemon/base/buf.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
@@ -14,7 +14,6 @@
 #include "daemon/runtime/work.h"
 
 enum {
-	LINE_BYTES = 2048,
 	FIRST_BYTES = 8 * 1024,
 	ALWAYS_BYTES = 1024 * 1024, /* what `always` may fall behind the disk */
 	ABOUT_BYTES = 1024,
@@ -43,7 +42,8 @@ struct trace {
 
 	const struct trace_listener *listener;
 
-	struct buf about, first, last;
+	struct buf about;
+	struct trace_ring first, last;
 	bool is_first_over; /* a record has gone to `last` */
 	uint64_t dropped;   /* lines, between first and last */
 
@@ -59,11 +59,11 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static void set_limits(struct trace *t)
+static size_t ring_limit(const struct trace *t)
 {
 	uint64_t ring = t->when == TRACE_ALWAYS ? ALWAYS_BYTES : TRACE_RING_BYTES;
 
-	t->last.limit = (size_t)least(ring, t->max_bytes / 4 * 3);
+	return (size_t)least(ring, t->max_bytes / 4 * 3);
 }
 
 struct trace *trace_new(const struct trace_config *settings, const char *endpoint, unsigned mask,
@@ -83,10 +83,9 @@ struct trace *trace_new(const struct trace_config *settings, const char *endpoin
 	t->is_broken = !t->dir;
 	t->worker = fiber_worker();
 	buf_init(&t->about, ABOUT_BYTES);
-	buf_init(&t->first, (size_t)least(FIRST_BYTES, t->max_bytes / 8));
-	buf_init(&t->last, TRACE_RING_BYTES);
-	buf_init(&t->aside.data, FIRST_BYTES + ALWAYS_BYTES + LINE_BYTES);
-	set_limits(t);
+	trace_ring_init(&t->first, (size_t)least(FIRST_BYTES, t->max_bytes / 8));
+	trace_ring_init(&t->last, ring_limit(t));
+	buf_init(&t->aside.data, FIRST_BYTES + ALWAYS_BYTES + TRACE_LINE_BYTES);
 	signal_init(&t->filling);
 	signal_init(&t->flushed);
 	return t;
@@ -94,157 +93,56 @@ struct trace *trace_new(const struct trace_config *settings, const char *endpoin
 
 /* ---- recording ----------------------------------------------------------------------------- */
 
-static const char *bit_word(unsigned bit)
-{
-	switch (bit) {
-#define TRACE_WORD(name, number, word) \
-	case number:                   \
-		return word;
-		TRACE_BITS(TRACE_WORD)
-#undef TRACE_WORD
-	default:
-		return "trace";
-	}
-}
-
-/* The end of a line that was too long. Returns its length. */
-static size_t mark_cut(char line[LINE_BYTES])
-{
-	static const char words[] = "... (cut)";
-	size_t at = LINE_BYTES - 2 * sizeof(words);
-
-	while ((line[at] & 0xC0) == 0x80)
-		at--; /* at a character of UTF-8 */
-	memcpy(line + at, words, sizeof(words) - 1);
-	return at + sizeof(words) - 1;
-}
-
-/* As seal_line, for a line that holds control characters: each becomes \xNN. */
-static size_t seal_dirty(char line[LINE_BYTES], size_t n)
-{
-	static const char hex[] = "0123456789abcdef";
-	char raw[LINE_BYTES];
-	size_t used = 0;
-
-	memcpy(raw, line, n);
-	for (size_t i = 0; i < n && used < LINE_BYTES - 5; i++) {
-		unsigned char ch = (unsigned char)raw[i];
-
-		if (ch >= 0x20 && ch != 0x7F) {
-			line[used++] = raw[i];
-			continue;
-		}
-		line[used++] = '\\';
-		line[used++] = 'x';
-		line[used++] = hex[ch >> 4];
-		line[used++] = hex[ch & 15];
-	}
-	return used;
-}
-
-static bool is_clean(const char *line, size_t n)
-{
-	unsigned dirty = 0;
-
-	for (size_t i = 0; i < n; i++) /* without a branch: the compiler takes many at once */
-		dirty |= ((unsigned char)line[i] < 0x20) | ((unsigned char)line[i] == 0x7F);
-	return !dirty;
-}
-
-/* Makes `line` one line. Returns its length with the newline. */
-static size_t seal_line(char line[LINE_BYTES], size_t n)
-{
-	size_t used = is_clean(line, n) ? n : seal_dirty(line, n);
-
-	if (used >= LINE_BYTES - 5)
-		used = mark_cut(line);
-	line[used++] = '\n';
-	return used;
-}
-
 static void drop_oldest(struct trace *t)
 {
-	const unsigned char *data = buf_data(&t->last);
-	const unsigned char *end = memchr(data, '\n', buf_len(&t->last));
-
-	assert(end); /* only whole lines are ever added */
-	buf_consume(&t->last, (size_t)(end - data) + 1);
+	trace_ring_drop(&t->last);
 	t->dropped++;
 }
 
 static void keep_line(struct trace *t, const char *line, size_t n)
 {
-	if (!t->is_first_over && buf_add(&t->first, line, n) == 0)
+	if (!t->is_first_over && trace_ring_add(&t->first, line, n) == 0)
 		return;
 	t->is_first_over = true;
-	while (buf_add(&t->last, line, n) < 0)
+	while (trace_ring_add(&t->last, line, n) < 0)
 		drop_oldest(t);
 }
 
 static void flush_soon(struct trace *t);
 
-/* "+1.234567 sftp       ": made for every line, so by hand. Returns its length. */
-static size_t begin_line(const struct trace *t, unsigned bit, char line[LINE_BYTES])
+static void begin(struct trace_text *line, const struct trace *t, unsigned bit)
 {
-	enum { WORD_WIDTH = 10, FRACTION = 6 };
-	uint64_t us = (uint64_t)(clock_mono_us() - t->began_us), seconds = us / 1000000;
-	const char *word = bit_word(bit);
-	size_t at = 1;
-	char digits[20];
-	size_t k = sizeof(digits);
-
-	us %= 1000000;
-	line[0] = '+';
-	do {
-		digits[--k] = (char)('0' + seconds % 10);
-	} while (seconds /= 10);
-	memcpy(line + at, digits + k, sizeof(digits) - k);
-	at += sizeof(digits) - k;
-	line[at] = '.';
-	for (size_t i = FRACTION; i > 0; i--, us /= 10)
-		line[at + i] = (char)('0' + us % 10);
-	at += 1 + FRACTION;
-	line[at++] = ' ';
-	for (size_t i = 0; i <= WORD_WIDTH; i++)
-		line[at + i] = *word ? *word++ : ' ';
-	return at + WORD_WIDTH + 1;
+	line->at_us = clock_mono_us();
+	trace_text_head(line, bit, (uint64_t)(line->at_us - t->began_us));
 }
 
-/* `line` holds `head` bytes of begin_line() and then the text, `len` in all. */
-static void end_line(struct trace *t, unsigned bit, char line[LINE_BYTES], size_t head, size_t len)
+bool trace_text_begin(struct trace_text *line, const struct trace *t, unsigned bit)
 {
-	len = seal_line(line, len);
-	keep_line(t, line, len);
+	if (!trace_wants(t, bit))
+		return false;
+	begin(line, t, bit);
+	return true;
+}
+
+void trace_text_put(struct trace_text *line, struct trace *t)
+{
+	trace_text_seal(line);
+	keep_line(t, line->text, line->n);
 	if (t->listener) {
-		line[len - 1] = '\0'; /* instead of its newline */
-		t->listener->line(t->listener->arg, bit, line + head);
+		line->text[line->n - 1] = '\0'; /* instead of its newline */
+		t->listener->line(t->listener->arg, line->bit, line->text + line->head);
 	}
 	if (t->is_due)
 		flush_soon(t);
 }
 
-__attribute__((format(printf, 3, 0))) static void record(struct trace *t, unsigned bit,
-                                                         const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void print(struct trace_text *line, const char *fmt,
+                                                        va_list ap)
 {
-	char line[LINE_BYTES];
-	size_t head = begin_line(t, bit, line), room = sizeof(line) - head;
-	int text = vsnprintf(line + head, room, fmt, ap);
+	size_t room = sizeof(line->text) - line->n;
+	int n = vsnprintf(line->text + line->n, room, fmt, ap);
 
-	end_line(t, bit, line, head,
-	         head + (text < 0 ? 0 : (size_t)least((uint64_t)text, room - 1)));
-}
-
-void trace_bytes(struct trace *t, unsigned bit, const char *text, size_t n)
-{
-	char line[LINE_BYTES];
-	size_t head;
-
-	if (!trace_wants(t, bit))
-		return;
-	head = begin_line(t, bit, line);
-	n = (size_t)least(n, sizeof(line) - head - 1);
-	memcpy(line + head, text, n);
-	end_line(t, bit, line, head, head + n);
+	line->n += n < 0 ? 0 : (size_t)least((uint64_t)n, room - 1);
 }
 
 void trace_listen(struct trace *t, const struct trace_listener *l)
@@ -264,34 +162,36 @@ bool trace_wants(const struct trace *t, unsigned bit)
 
 void trace_line(struct trace *t, unsigned bit, const char *fmt, ...)
 {
+	struct trace_text line;
 	va_list ap;
 
-	if (!trace_wants(t, bit))
+	if (!trace_text_begin(&line, t, bit))
 		return;
 	va_start(ap, fmt);
-	record(t, bit, fmt, ap);
+	print(&line, fmt, ap);
 	va_end(ap);
-}
-
-static void record_error(struct trace *t, const char *fmt, ...)
-        __attribute__((format(printf, 2, 3)));
-
-static void record_error(struct trace *t, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	record(t, TRACE_ERROR, fmt, ap);
-	va_end(ap);
+	trace_text_put(&line, t);
 }
 
 void trace_failed(struct trace *t, const struct err *e)
 {
+	struct trace_text line;
+	char native[16];
+
 	if (!t || t->when == TRACE_NEVER || t->is_broken)
 		return;
 	t->is_due = t->has_failed = true;
-	record_error(t, "FAILED %s %s native=%d: %s", err_kind_name(e->kind),
-	             e->code ? e->code : "-", e->native, e->message);
+	(void)snprintf(native, sizeof(native), "%d", e->native);
+	begin(&line, t, TRACE_ERROR); /* whatever the mask */
+	trace_text_add(&line, "FAILED ");
+	trace_text_add(&line, err_kind_name(e->kind));
+	trace_text_add(&line, " ");
+	trace_text_add(&line, e->code ? e->code : "-");
+	trace_text_add(&line, " native=");
+	trace_text_add(&line, native);
+	trace_text_add(&line, ": ");
+	trace_text_add(&line, e->message);
+	trace_text_put(&line, t);
 }
 
 void trace_about(struct trace *t, const char *key, const char *fmt, ...)
@@ -324,9 +224,9 @@ void trace_set(struct trace *t, unsigned mask, enum trace_when when)
 	t->mask = mask;
 	t->when = when;
 	t->is_due = when == TRACE_ALWAYS;
-	set_limits(t);
-	while (buf_len(&t->last) > t->last.limit)
+	while (t->last.used > ring_limit(t))
 		drop_oldest(t);
+	trace_ring_limit(&t->last, ring_limit(t));
 }
 
 static enum trace_shared sharing(const struct trace *t)
@@ -366,7 +266,7 @@ void trace_into(struct trace *t, const char *file)
 
 static size_t waiting_bytes(const struct trace *t)
 {
-	return buf_len(&t->first) + buf_len(&t->last);
+	return t->first.used + t->last.used;
 }
 
 static void make_head(struct trace *t, struct buf *head)
@@ -385,13 +285,11 @@ static void make_head(struct trace *t, struct buf *head)
 /* Moves everything that waits out of the trace, so that lines may come while it is written. */
 static void take_waiting(struct trace *t, struct buf *data)
 {
-	(void)buf_add(data, buf_data(&t->first), buf_len(&t->first));
+	trace_ring_move(&t->first, data);
 	if (t->dropped)
 		(void)buf_printf(data, "... %llu lines were not kept ...\n",
 		                 (unsigned long long)t->dropped);
-	(void)buf_add(data, buf_data(&t->last), buf_len(&t->last));
-	buf_clear(&t->first);
-	buf_clear(&t->last);
+	trace_ring_move(&t->last, data);
 	t->is_first_over = true;
 	t->dropped = 0;
 }
@@ -413,7 +311,7 @@ static void take_next(struct trace *t, struct aside *next)
 		trace_file_name(t->dir, t->folder, t->file);
 	memcpy(next->file, t->file, sizeof(next->file));
 	next->shared = sharing(t);
-	buf_init(&next->data, t->first.limit + t->last.limit + LINE_BYTES);
+	buf_init(&next->data, t->first.limit + t->last.limit + TRACE_LINE_BYTES);
 	take_waiting(t, &next->data);
 	t->is_due = t->when == TRACE_ALWAYS;
 	t->has_begun = true;
@@ -512,8 +410,8 @@ void trace_free(struct trace *t)
 		write_waiting(t);
 	buf_release(&t->aside.data);
 	buf_release(&t->about);
-	buf_release(&t->first);
-	buf_release(&t->last);
+	trace_ring_release(&t->first);
+	trace_ring_release(&t->last);
 	free(t->dir);
 	free(t->endpoint);
 	free(t);

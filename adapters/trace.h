@@ -70,8 +70,6 @@ void trace_about(struct trace *t, const char *key, const char *fmt, ...)
 bool trace_wants(const struct trace *t, unsigned bit); /* NULL: false */
 void trace_line(struct trace *t, unsigned bit, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));
-/* The same, of `n` bytes that are ready (trace_text.h). */
-void trace_bytes(struct trace *t, unsigned bit, const char *text, size_t n);
 /* Records the error and makes the ring due. NULL trace allowed. */
 void trace_failed(struct trace *t, const struct err *e);
 /* The file that holds, or within a second will hold, what is recorded, for error texts and job

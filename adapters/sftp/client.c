@@ -128,18 +128,21 @@ static void add_number(struct trace_text *line, const char *name, uint64_t numbe
 	trace_text_number(line, number);
 }
 
+/* What the server says to its status. */
+static void add_words(const struct sftp_request *rq, struct trace_text *line)
+{
+	trace_text_add(line, " \"");
+	if (rq->body)
+		trace_text_escaped(line, rq->body, rq->body_bytes);
+	trace_text_add(line, "\"");
+}
+
 static void add_status(const struct sftp_request *rq, struct trace_text *line)
 {
-	char words[SHOWN] = "";
-
-	if (rq->body)
-		escape(rq->body, rq->body_bytes, words, sizeof(words));
 	add_number(line, " ", rq->status);
 	trace_text_add(line, " ");
 	trace_text_add(line, sftp_status_name(rq->status));
-	trace_text_add(line, " \"");
-	trace_text_add(line, words);
-	trace_text_add(line, "\"");
+	add_words(rq, line);
 }
 
 static void add_attrs(const struct wire_attrs *a, struct trace_text *line)
@@ -150,17 +153,28 @@ static void add_attrs(const struct wire_attrs *a, struct trace_text *line)
 	trace_text_octal(line, a->permissions);
 }
 
-/* Every non-zero status, for who looks only for what went wrong. */
-static void trace_refusal(const struct sftp_request *rq, const char *path, struct trace *t)
+static void add_request(const struct sftp_request *rq, struct trace_text *line)
 {
-	char words[SHOWN] = "";
+	trace_text_add(line, sftp_ops[rq->op].name);
+	trace_text_add(line, " ");
+	if (rq->path)
+		trace_text_escaped(line, rq->path, strlen(rq->path));
+}
 
-	if (rq->reply != WIRE_STATUS || rq->status <= SFTP_FX_EOF)
+/* Every non-zero status, for who looks only for what went wrong. */
+static void trace_refusal(const struct sftp_request *rq, struct trace *t)
+{
+	struct trace_text line;
+
+	if (rq->reply != WIRE_STATUS || rq->status <= SFTP_FX_EOF ||
+	    !trace_text_begin(&line, t, TRACE_ERROR))
 		return;
-	if (rq->body)
-		escape(rq->body, rq->body_bytes, words, sizeof(words));
-	TRACE(t, TRACE_ERROR, "%s %s: %s %u \"%s\"", sftp_ops[rq->op].name, path,
-	      sftp_status_name(rq->status), rq->status, words);
+	add_request(rq, &line);
+	trace_text_add(&line, ": ");
+	trace_text_add(&line, sftp_status_name(rq->status));
+	add_number(&line, " ", rq->status);
+	add_words(rq, &line);
+	trace_text_put(&line, t);
 }
 
 static void trace_answer(const struct sftp_client *c, const struct slot *slot, uint32_t id,
@@ -169,21 +183,15 @@ static void trace_answer(const struct sftp_client *c, const struct slot *slot, u
 	const struct sftp_request *rq = slot->rq;
 	struct trace *t = c->settings.trace;
 	struct trace_text line;
-	char path[SHOWN] = "";
 
-	if (!trace_wants(t, TRACE_SFTP | TRACE_ERROR))
+	if (rq)
+		trace_refusal(rq, t);
+	if (!trace_text_begin(&line, t, TRACE_SFTP))
 		return;
-	line.n = 0;
 	add_number(&line, "< ", id);
 	trace_text_add(&line, " ");
-	if (rq) {
-		if (rq->path)
-			escape(rq->path, strlen(rq->path), path, sizeof(path));
-		trace_refusal(rq, path, t);
-		trace_text_add(&line, sftp_ops[rq->op].name);
-		trace_text_add(&line, " ");
-		trace_text_add(&line, path);
-	}
+	if (rq)
+		add_request(rq, &line);
 	if (!rq || (type != WIRE_STATUS && type != WIRE_ATTRS)) {
 		trace_text_add(&line, rq ? " " : "");
 		trace_text_add(&line, wire_type_name(type));
@@ -196,8 +204,8 @@ static void trace_answer(const struct sftp_client *c, const struct slot *slot, u
 		add_attrs(&rq->attrs, &line);
 	else
 		add_number(&line, " bytes=", type == WIRE_DATA ? rq->data_bytes : rq->body_bytes);
-	trace_text_ms(&line, clock_mono_us() - slot->asked_us);
-	trace_text_put(t, TRACE_SFTP, &line);
+	trace_text_ms(&line, line.at_us - slot->asked_us);
+	trace_text_put(&line, t);
 }
 
 static void note_round_trip(struct sftp_client *c, const struct slot *slot)

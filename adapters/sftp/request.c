@@ -115,25 +115,23 @@ static void trace_request(const struct sftp_request *rq)
 {
 	struct trace *t = rq->client->settings.trace;
 	struct trace_text line;
-	char path[PATH_SHOWN];
 
-	if (!trace_wants(t, TRACE_SFTP))
+	if (!trace_text_begin(&line, t, TRACE_SFTP))
 		return;
-	line.n = 0;
 	trace_text_add(&line, "> ");
 	trace_text_number(&line, rq->id);
 	trace_text_add(&line, " ");
 	trace_text_add(&line, sftp_ops[rq->op].name);
 	trace_text_add(&line, " ");
 	if (rq->path)
-		trace_text_add(&line, escape(rq->path, strlen(rq->path), path, sizeof(path)));
+		trace_text_escaped(&line, rq->path, strlen(rq->path));
 	if (rq->op == SFTP_READ || rq->op == SFTP_WRITE) {
 		trace_text_add(&line, " offset=");
 		trace_text_number(&line, rq->offset);
 		trace_text_add(&line, " bytes=");
 		trace_text_number(&line, rq->length);
 	}
-	trace_text_put(t, TRACE_SFTP, &line);
+	trace_text_put(&line, t);
 }
 
 void sftp_request_send(struct sftp_request *rq)
