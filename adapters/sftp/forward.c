@@ -15,9 +15,6 @@
 
 enum {
 	KEEPALIVE_LEAST_MS = 2000, /* libssh2 counts seconds, and takes one for two */
-	/* Connections that the server has opened and nobody has taken. libssh2 refuses more with a
-	 * packet that OpenSSH 10 hangs up at. */
-	SERVER_BACKLOG = 1024,
 	PUMP_WINDOW = 64 * 1024,
 };
 
@@ -155,7 +152,7 @@ static int listen_there(struct listeners *l, size_t i, struct err *e)
 		transport_begin(s->transport);
 		l->of[i].lib = libssh2_channel_forward_listen_ex(s->lib, t->settings->listen_host,
 		                                                 t->settings->listen_port, &port,
-		                                                 SERVER_BACKLOG);
+		                                                 FORWARD_QUEUE);
 		rc = l->of[i].lib ? 0 : libssh2_session_last_errno(s->lib);
 	} while (rc == LIBSSH2_ERROR_EAGAIN &&
 	         transport_await(s->transport, "a listener at the server", d, e) == 0);

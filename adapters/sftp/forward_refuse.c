@@ -14,7 +14,7 @@ static bool is_freed(struct forward *f, LIBSSH2_CHANNEL *lib)
 
 bool forward_may_refuse(const struct forward *f)
 {
-	return f->refused_count < FORWARD_REFUSED_MOST;
+	return f->refused_count < FORWARD_QUEUE;
 }
 
 void forward_refuse(struct forward *f, LIBSSH2_CHANNEL *lib)

@@ -10,14 +10,16 @@ enum {
 	FORWARD_WINDOW = 2 * 1024 * 1024,
 	FORWARD_PACKET = 32 * 1024,
 	FORWARD_BACKLOG = 16,
-	FORWARD_REFUSED_MOST = 64,
+	/* Connections that the server has opened and nobody has taken, of one listener. libssh2
+	 * refuses more with a packet that OpenSSH 10 hangs up at. */
+	FORWARD_QUEUE = 1024,
 };
 
 struct forward {
 	struct ssh *ssh;
 	struct forwarding *what;
-	struct group fibers;                            /* listeners here, and every connection */
-	LIBSSH2_CHANNEL *refused[FORWARD_REFUSED_MOST]; /* told, not closed by the server yet */
+	struct group fibers;                     /* listeners here, and every connection */
+	LIBSSH2_CHANNEL *refused[FORWARD_QUEUE]; /* told, not closed by the server yet */
 	size_t refused_count;
 };
 
@@ -26,7 +28,8 @@ struct forward {
 void forward_link_start(struct forward *f, struct tunnel_state *t, struct io *io,
                         LIBSSH2_CHANNEL *lib);
 /* Closes a channel without waiting, and frees it when the server has answered; while there is room
- * for that. */
+ * for that: as many as a listener's queue holds. Then none is accepted until the server has said
+ * something, anything. */
 bool forward_may_refuse(const struct forward *f);
 void forward_refuse(struct forward *f, LIBSSH2_CHANNEL *lib);
 /* At each turn of whoever serves. Whether a server that answers nothing is there is not asked here:

@@ -74,7 +74,7 @@ def test_tunnels__one_that_is_full_does_not_stop_the_others(ferryd, forwarder, h
 
 
 def test_tunnels__many_too_many_are_borne(ferryd, forwarder, held, echo):  # noqa: F811
-    """More than are kept in mind, and none of them is closed by the server."""
+    """All at once, and the server closes none of them: whoever comes next does not wait for that."""
     ferryd.endpoints["partner"]["tunnels"] = full_and_other(echo)
     ferryd.start()
     full, other = up(ferryd)
