@@ -1,5 +1,6 @@
 #include "adapters/diagnosis.h"
 
+#include "adapters/brief.h"
 #include "daemon/base/escape.h"
 
 /* Enough of a text for a message that has to hold others too. */
@@ -177,7 +178,7 @@ static const char *list_cure(const struct diagnosis_algorithms *a, char *out, si
 	return out;
 }
 
-int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
+static void compose_no_common(const void *what, size_t room, struct err *e)
 {
 	static const struct {
 		const char *code, *words;
@@ -188,116 +189,21 @@ int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
 	        [DIAGNOSIS_MAC] = {"SSH-KEX-NO-MAC", "MAC"},
 	        [DIAGNOSIS_COMPRESSION] = {"SSH-KEX-NO-COMPRESSION", "compression"},
 	};
-	char ours[LIST_ROOM], theirs[LIST_ROOM], server[64], cure[256];
+	static const struct brief_items names = {",", ", ", false};
+	const struct diagnosis_algorithms *a = what;
+	char ours[BRIEF_ROOM_MOST], theirs[BRIEF_ROOM_MOST], server[64], cure[256];
 
-	return err_set(e, ERR_CONFIG, lists[a->which].code, 0,
-	               "no common %s. %s; the server (%s) offers: %s; we (%s) offer: %s",
-	               lists[a->which].words, list_cure(a, cure, sizeof(cure)),
-	               shown(a->server, server, sizeof(server)),
-	               shown(a->theirs, theirs, sizeof(theirs)), a->library,
-	               shown(a->ours, ours, sizeof(ours)));
+	(void)err_set(e, ERR_CONFIG, lists[a->which].code, 0,
+	              "no common %s. %s; the server (%s) offers: %s; we (%s) offer: %s",
+	              lists[a->which].words, list_cure(a, cure, sizeof(cure)),
+	              shown(a->server, server, sizeof(server)),
+	              brief_list(a->theirs, &names, theirs, room), a->library,
+	              brief_list(a->ours, &names, ours, room));
 }
 
-/* ---- host key ------------------------------------------------------------------------------ */
-
-/* "/etc/ferryd/known_hosts:12" or "`pins:` of this endpoint" */
-static const char *record_place(const struct diagnosis_host_key *k, char *out, size_t room)
+int diagnosis_no_common(const struct diagnosis_algorithms *a, struct err *e)
 {
-	char file[SHORT_ROOM];
-
-	if (!k->file)
-		return "`pins:` of this endpoint";
-	if (k->line)
-		(void)snprintf(out, room, "%s:%zu", shown(k->file, file, sizeof(file)), k->line);
-	else
-		(void)snprintf(out, room, "%s", shown(k->file, file, sizeof(file)));
-	return out;
-}
-
-int diagnosis_host_key_unknown(const struct diagnosis_host_key *k, struct err *e)
-{
-	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24], name[64];
-
-	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-UNKNOWN", 0,
-	               "the host key of %s port %d is not known: %s %s is not in %s. No login was "
-	               "sent. Compare this fingerprint with the partner (telephone, or mail to a "
-	               "known address); if it is theirs: ferryctl trust %s %s",
-	               shown(k->host, host, sizeof(host)), k->port,
-	               shown(k->type, type, sizeof(type)), k->fingerprint,
-	               k->file ? record_place(k, place, sizeof(place)) : "a known_hosts file",
-	               shown(k->endpoint, name, sizeof(name)), k->fingerprint);
-}
-
-/* Pins stand in the configuration, which only its author changes. */
-static const char *changed_cure(const struct diagnosis_host_key *k, char *out, size_t room)
-{
-	char name[64];
-
-	if (k->file)
-		(void)snprintf(out, room, "ferryctl trust %s %s",
-		               shown(k->endpoint, name, sizeof(name)), k->fingerprint);
-	else
-		(void)snprintf(out, room, "add it to `pins:`, then ferryctl reload");
-	return out;
-}
-
-int diagnosis_host_key_changed(const struct diagnosis_host_key *k, struct err *e)
-{
-	char host[SHORT_ROOM], type[64], known[64], place[SHORT_ROOM + 24], cure[160];
-
-	return err_set(
-	        e, ERR_TRUST, "SSH-HOSTKEY-CHANGED", 0,
-	        "the host key of %s port %d is not the one on record: it shows %s %s, %s has "
-	        "%s%s%s. No login was sent%s. Either the partner replaced the server or its key, "
-	        "or somebody stands in between: ask the partner for the fingerprint (telephone, or "
-	        "mail to a known address). If it is theirs: %s",
-	        shown(k->host, host, sizeof(host)), k->port, shown(k->type, type, sizeof(type)),
-	        k->fingerprint, record_place(k, place, sizeof(place)),
-	        k->known_type ? shown(k->known_type, known, sizeof(known)) : "",
-	        k->known_type ? " " : "", k->known_fingerprint ? k->known_fingerprint : "(unknown)",
-	        k->is_only_warned ? ", although check is off: it holds a password" : "",
-	        changed_cure(k, cure, sizeof(cure)));
-}
-
-int diagnosis_host_key_weak(const struct diagnosis_host_key *k, int bits, int least, struct err *e)
-{
-	char host[SHORT_ROOM];
-
-	return err_set(
-	        e, ERR_TRUST, "SSH-HOSTKEY-WEAK", 0,
-	        "the host key of %s port %d is an RSA key of %d bits, %d are wanted. No login "
-	        "was sent. Ask the partner for a new key, Ed25519 at best; until then "
-	        "`algorithms: {rsa_min_bits: %d}` in this endpoint allows it",
-	        shown(k->host, host, sizeof(host)), k->port, bits, least, bits);
-}
-
-int diagnosis_host_key_uncertified(const struct diagnosis_host_key *k, const char *why,
-                                   struct err *e)
-{
-	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24], name[64];
-
-	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-CERT", 0,
-	               "the host key of %s port %d is not certified by the authority at %s: %s. No "
-	               "login was sent. Ask the partner for a certificate that is valid for this "
-	               "name; or, if %s %s is theirs (telephone): ferryctl trust %s %s",
-	               shown(k->host, host, sizeof(host)), k->port,
-	               record_place(k, place, sizeof(place)),
-	               *why ? why : "its certificate names another key",
-	               shown(k->type, type, sizeof(type)), k->fingerprint,
-	               shown(k->endpoint, name, sizeof(name)), k->fingerprint);
-}
-
-int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e)
-{
-	char host[SHORT_ROOM], type[64], place[SHORT_ROOM + 24];
-
-	return err_set(e, ERR_TRUST, "SSH-HOSTKEY-REVOKED", 0,
-	               "the host key of %s port %d is revoked: %s %s, by %s. "
-	               "No login was sent. Whoever holds that key must not be trusted: ask the "
-	               "partner for their new key",
-	               shown(k->host, host, sizeof(host)), k->port,
-	               shown(k->type, type, sizeof(type)), k->fingerprint,
-	               record_place(k, place, sizeof(place)));
+	return brief_fit(compose_no_common, a, e);
 }
 
 /* ---- login --------------------------------------------------------------------------------- */
@@ -331,27 +237,57 @@ static const char *rest_cure(const struct diagnosis_login *l)
 	                         "may be locked or expired";
 }
 
-int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
+static const struct brief_items tried_steps = {"; ", "; ", true};
+
+static void compose_login_refused(const void *what, size_t room, struct err *e)
 {
-	char user[SHORT_ROOM], tried[LIST_ROOM + 160], offered[SHORT_ROOM];
-	const char *u = shown(l->user, user, sizeof(user));
-	const char *t = shown(l->tried, tried, sizeof(tried));
-	const char *o = shown(l->offered, offered, sizeof(offered));
+	static const struct brief_items methods = {",", ",", false};
+	const struct diagnosis_login *l = what;
+	char user[64], tried[BRIEF_ROOM_MOST], offered[SHORT_ROOM];
+	const char *u = brief_text(l->user, user, sizeof(user));
+	const char *t = brief_list(l->tried, &tried_steps, tried, room);
+	const char *o = brief_list(l->offered, &methods, offered, sizeof(offered));
 
 	if (l->partial && (l->code_refused || l->answer_refused))
-		return err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", 0,
-		               "the server accepted a part of the login of user %s and refused the "
-		               "rest. Tried: %s. It still wants: %s. %s",
-		               u, t, o, rest_cure(l));
-	if (l->partial)
-		return err_set(e, ERR_AUTH, "SSH-AUTH-PARTIAL", 0,
-		               "the server accepted a part of the login of user %s but wants more: "
-		               "%s. Tried: %s. Add the missing method to `auth:` of this endpoint",
-		               u, o, t);
-	return err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", 0,
-	               "the server refused the login of user %s. Tried: %s. The server accepts: "
-	               "%s. %s",
-	               u, t, o, login_cure(l));
+		(void)err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", 0,
+		              "the server accepted a part of the login of user %s and refused the "
+		              "rest. Tried: %s. It still wants: %s. %s",
+		              u, t, o, rest_cure(l));
+	else if (l->partial)
+		(void)err_set(e, ERR_AUTH, "SSH-AUTH-PARTIAL", 0,
+		              "the server accepted a part of the login of user %s but wants more: "
+		              "%s. Tried: %s. Add the missing method to `auth:` of this endpoint",
+		              u, o, t);
+	else
+		(void)err_set(e, ERR_AUTH, "SSH-AUTH-REFUSED", 0,
+		              "the server refused the login of user %s. Tried: %s. The server "
+		              "accepts: %s. %s",
+		              u, t, o, login_cure(l));
+}
+
+int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e)
+{
+	return brief_fit(compose_login_refused, l, e);
+}
+
+struct addition {
+	struct err before;
+	const char *tried, *cure;
+};
+
+static void compose_addition(const void *what, size_t room, struct err *e)
+{
+	const struct addition *a = what;
+	char tried[BRIEF_ROOM_MOST];
+
+	(void)err_set(e, (enum err_kind)a->before.kind, a->before.code, a->before.native,
+	              "%s. Tried: %s%s", a->before.message,
+	              brief_list(a->tried, &tried_steps, tried, room), a->cure);
+}
+
+int diagnosis_add_tried(const char *tried, const char *cure, struct err *e)
+{
+	return brief_fit(compose_addition, &(struct addition){*e, tried, cure}, e);
 }
 
 /* ---- any time ------------------------------------------------------------------------------ */
@@ -373,7 +309,7 @@ static int lost_by_word(const struct diagnosis_loss *l, const char *text, struct
 
 int diagnosis_lost(const struct diagnosis_loss *l, struct err *e)
 {
-	char text[LIST_ROOM], server[SHORT_ROOM], words[SHORT_ROOM];
+	char text[LIST_ROOM], server[64], words[SHORT_ROOM];
 
 	if (l->disconnect_code)
 		return lost_by_word(l, shown(l->disconnect_text, text, sizeof(text)), e);
@@ -382,6 +318,36 @@ int diagnosis_lost(const struct diagnosis_loss *l, struct err *e)
 	               "server's log tells the reason",
 	               l->where, shown(l->words, words, sizeof(words)),
 	               shown(l->server, server, sizeof(server)));
+}
+
+struct idle_end {
+	int64_t idle_ms;
+	const struct err *why;
+};
+
+static void compose_idle_end(const void *what, size_t room, struct err *e)
+{
+	const struct idle_end *end = what;
+	char words[BRIEF_ROOM_MOST], first[ERR_MESSAGE_BYTES];
+	const char *stop;
+
+	(void)snprintf(first, sizeof(first), "%s", end->why->message);
+	stop = strstr(first, ". "); /* what comes then is a cure for something else */
+	if (stop)
+		first[stop - first] = '\0';
+
+	(void)err_set(
+	        e, ERR_NETWORK, "NET-IDLE-END", end->why->native,
+	        "the other side ended the connection while it was idle (noticed after %.1f s; %s: "
+	        "%s). Nothing was under way, and a new one is made when it is needed. Where "
+	        "it repeats, a server or firewall ends idle connections: set a shorter "
+	        "`keepalive:` for this endpoint",
+	        (double)end->idle_ms / 1000.0, end->why->code, brief_words(first, words, room));
+}
+
+int diagnosis_idle_end(int64_t idle_ms, const struct err *why, struct err *e)
+{
+	return brief_fit(compose_idle_end, &(struct idle_end){idle_ms, why}, e);
 }
 
 int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,

@@ -7,8 +7,8 @@
  *
  *	return diagnosis_not_ssh(first, n, e);
  *
- * Texts from outside are given raw and are escaped and cut here. NULL texts mean "not known".
- * Pure.
+ * Texts from outside are given raw and are escaped here, and shortened until cause and cure stand in
+ * three lines (brief.h). NULL texts mean "not known". Pure.
  */
 #pragma once
 #include <stdbool.h>
@@ -77,7 +77,8 @@ int diagnosis_host_key_revoked(const struct diagnosis_host_key *k, struct err *e
 
 struct diagnosis_login {
 	const char *user;
-	const char *tried; /* "publickey (ssh-ed25519 SHA256:…) refused, password not offered" */
+	/* "publickey (ssh-ed25519 SHA256:…) refused; password not offered", escaped */
+	const char *tried;
 	const char *offered; /* methods the server names, comma list */
 	bool partial;        /* something was accepted, and the server wants more */
 	bool rsa_sha1;       /* an RSA key was tried with a library that can only do SHA-1 */
@@ -87,6 +88,8 @@ struct diagnosis_login {
 };
 /* SSH-AUTH-REFUSED or, when the server wants more than is configured, SSH-AUTH-PARTIAL. */
 int diagnosis_login_refused(const struct diagnosis_login *l, struct err *e);
+/* Adds to an error of the login what was tried, as above, and then the cure. */
+int diagnosis_add_tried(const char *tried, const char *cure, struct err *e);
 
 /* ---- any time ------------------------------------------------------------------------------ */
 
@@ -101,6 +104,8 @@ struct diagnosis_loss {
 /* The connection ended while something was under way: SSH-LOST; SSH-BANNER-REFUSED or
  * SSH-AUTH-REFUSED when the server's last words say so. */
 int diagnosis_lost(const struct diagnosis_loss *l, struct err *e);
+/* It ended while nothing was under way, because of `why`: NET-IDLE-END. */
+int diagnosis_idle_end(int64_t idle_ms, const struct err *why, struct err *e);
 /* A phase took too long: SSH-KEX-TIMEOUT … by `code`. */
 int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,
                       struct err *e);

@@ -144,17 +144,13 @@ static const char *result_word(const struct login *l, int rc)
 /* The server ended it, mostly after too many attempts: which they were is the thing to know. */
 static int ended(struct login *l, int rc, struct err *e)
 {
-	size_t used;
-
 	(void)ssh_failed(l->ssh, SSH_AUTH, rc, e);
 	if (strcmp(e->code, "SSH-AUTH-REFUSED") != 0)
 		return e->kind;
 	note_step(l, l->step, "refused");
-	used = strlen(e->message);
-	(void)snprintf(e->message + used, sizeof(e->message) - used, ". Tried: %s%s", l->tried,
-	               l->step->agent ? ". Name the right key of the agent with `only:`" : "");
-	text_drop_cut(e->message);
-	return e->kind;
+	return diagnosis_add_tried(
+	        l->tried, l->step->agent ? ". Name the right key of the agent with `only:`" : "",
+	        e);
 }
 
 static int refused(struct login *l, int rc, struct err *e)

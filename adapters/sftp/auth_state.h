@@ -21,7 +21,7 @@
 #include "adapters/sftp/ssh.h"
 #include "config/secret.h"
 
-enum { METHODS_ROOM = 256, TRIED_ROOM = 640, AUTH_WORDS_ROOM = 160, AUTH_FROM_ROOM = 192 };
+enum { METHODS_ROOM = 256, TRIED_ROOM = 4096, AUTH_WORDS_ROOM = 160, AUTH_FROM_ROOM = 192 };
 
 /* One thing to try: a key, a password, a set of answers. */
 struct auth_step {

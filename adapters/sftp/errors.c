@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "adapters/brief.h"
 #include "daemon/base/escape.h"
 
 struct meaning {
@@ -19,7 +20,7 @@ static const struct meaning meanings[] = {
 #undef MEANING_ROW
 };
 
-enum { WORDS_MOST = 200, PATH_MOST = 300 };
+enum { WORDS_MOST = 120, PATH_MOST = 256 }; /* both and the rest: three lines (brief.h) */
 
 static const struct meaning *find(uint32_t status)
 {
@@ -76,7 +77,9 @@ int sftp_err(struct err *e, const struct sftp_failure *f)
 		kind = ERR_BUSY;
 		code = "OBJ-NO-SPACE";
 	}
-	escape(f->path ? f->path : "", f->path ? strlen(f->path) : 0, path, sizeof(path));
+	path[0] = '\0';
+	if (f->path)
+		(void)brief_text(f->path, path, sizeof(path));
 	escape(f->words ? f->words : "", f->words_bytes, words, sizeof(words));
 	return err_set(e, kind, code, (int)f->status, "%s%s%s: the server says: %s%s(%s %u)%s%s",
 	               f->verb, f->path ? " " : "", path, words, words[0] ? " " : "", m->name,

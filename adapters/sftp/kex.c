@@ -4,15 +4,40 @@
 #include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 
-static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *k)
+enum { LIST_LINE_BYTES = 900 }; /* escape() and a line of the trace have room for more */
+
+/* As much of `list` as a line takes, at a comma if there is one. */
+static size_t line_of_list(const char *list)
 {
+	size_t n = strlen(list), at = n < LIST_LINE_BYTES ? n : LIST_LINE_BYTES;
+
+	while (at < n && at && list[at - 1] != ',')
+		at--;
+	return at ? at : LIST_LINE_BYTES;
+}
+
+/* Whole, in several lines if need be: error texts show the beginning only. */
+static void trace_list(struct ssh *s, const char *whose, const char *name, const char *list)
+{
+	const char *again = "";
 	char text[ESCAPE_ROOM];
 
+	do {
+		size_t n = line_of_list(list);
+
+		TRACE(s->trace, TRACE_KEX, "%s %s%s: %s", whose, name, again,
+		      escape(list, n, text, sizeof(text)));
+		list += n;
+		again = ", more";
+	} while (*list);
+}
+
+static void trace_lists(struct ssh *s, const char *whose, const struct kexinit *k)
+{
 	if (!k->text || !trace_wants(s->trace, TRACE_KEX))
 		return;
 	for (int i = 0; i <= KEX_COMPRESSION_IN; i++)
-		TRACE(s->trace, TRACE_KEX, "%s %s: %s", whose, kex_list_name((enum kex_list)i),
-		      escape(k->list[i], strlen(k->list[i]), text, sizeof(text)));
+		trace_list(s, whose, kex_list_name((enum kex_list)i), k->list[i]);
 }
 
 /* Did it stop in silence, or in the middle of an identification? Else something else was said. */

@@ -77,8 +77,7 @@ static bool explain_kex(struct ssh *s, const struct transport_evidence *seen, st
 	                .is_own = advice.is_own,
 	        },
 	        e);
-	TRACE(s->trace, TRACE_KEX, "no common %s: server %s; ours %s", kex_list_name(missing),
-	      theirs->list[missing], ours->list[missing]);
+	TRACE(s->trace, TRACE_KEX, "no common %s: both lists stand above", kex_list_name(missing));
 	return true;
 }
 

@@ -6,13 +6,15 @@
 
 #include <cmocka.h>
 
+#include "adapters/brief.h"
 #include "adapters/diagnosis.h"
 
 static void check_err(const struct err *e, const char *code, int kind, const char *words)
 {
 	assert_string_equal(e->code, code);
 	assert_int_equal(e->kind, kind);
-	assert_true(strlen(e->message) < ERR_MESSAGE_BYTES - 1); /* not cut */
+	if (brief_lines(e->message) > BRIEF_LINES)
+		fail_msg("more than three lines: %s", e->message);
 	for (const char *p = e->message; *p; p++)
 		assert_true((unsigned char)*p >= 0x20 && *p != 0x7F);
 	if (!strstr(e->message, words))
@@ -78,6 +80,7 @@ static void test_diagnosis__shows_both_lists(void **state)
 		a.ours = a.theirs = a.server = long_text();
 		(void)diagnosis_no_common(&a, &e);
 		check_err(&e, codes[i], ERR_CONFIG, "no common");
+		check_err(&e, codes[i], ERR_CONFIG, " more, all in the trace; we (libssh2");
 	}
 }
 
@@ -94,18 +97,21 @@ static void test_diagnosis__host_key_messages_hold_everything(void **state)
 	        .file = long_text(),
 	        .line = 123456,
 	};
+	char cure[128];
 	struct err e;
 
 	(void)state;
+	(void)snprintf(cure, sizeof(cure), "ferryctl trust acme %s", k.fingerprint);
 	(void)diagnosis_host_key_unknown(&k, &e);
-	check_err(&e, "SSH-HOSTKEY-UNKNOWN", ERR_TRUST, k.fingerprint);
+	check_err(&e, "SSH-HOSTKEY-UNKNOWN", ERR_TRUST, cure);
 	(void)diagnosis_host_key_changed(&k, &e);
 	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, k.known_fingerprint);
 	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, k.fingerprint);
 	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, ":123456");
+	check_err(&e, "SSH-HOSTKEY-CHANGED", ERR_TRUST, cure);
 	(void)diagnosis_host_key_uncertified(&k, "it has expired", &e);
 	check_err(&e, "SSH-HOSTKEY-CERT", ERR_TRUST, "it has expired");
-	check_err(&e, "SSH-HOSTKEY-CERT", ERR_TRUST, k.fingerprint);
+	check_err(&e, "SSH-HOSTKEY-CERT", ERR_TRUST, cure);
 	(void)diagnosis_host_key_revoked(&k, &e);
 	check_err(&e, "SSH-HOSTKEY-REVOKED", ERR_TRUST, k.fingerprint);
 }
@@ -132,9 +138,11 @@ static void test_diagnosis__login_and_loss(void **state)
 	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH,
 	          "It still wants: password. Check this machine's clock");
 	l.code_refused = l.answer_refused = false;
-	l.user = l.tried = l.offered = long_text();
+	l.user = l.offered = long_text();
+	l.tried = "publickey 1 refused; publickey 2 refused";
 	(void)diagnosis_login_refused(&l, &e);
 	check_err(&e, "SSH-AUTH-PARTIAL", ERR_AUTH, "missing method");
+	check_err(&e, "SSH-AUTH-PARTIAL", ERR_AUTH, l.tried);
 	(void)diagnosis_lost(&loss, &e);
 	check_err(&e, "SSH-LOST", ERR_NETWORK, "authentication");
 	loss.disconnect_code = 2;
@@ -146,6 +154,56 @@ static void test_diagnosis__login_and_loss(void **state)
 	check_err(&e, "SSH-LOST", ERR_NETWORK, "reason 2");
 }
 
+/* Thirty keys of an agent. */
+static void test_diagnosis__shows_the_first_of_many_logins(void **state)
+{
+	static const char key[] = "publickey the agent's acme@host (ssh-ed25519 "
+	                          "SHA256:0123456789012345678901234567890123456789012) refused";
+	char tried[30 * (sizeof(key) + 2)] = "";
+	struct diagnosis_login l = {.user = "u", .tried = tried, .offered = "publickey"};
+	struct err e;
+
+	(void)state;
+	for (size_t used = 0; used + sizeof(key) + 2 < sizeof(tried); used = strlen(tried))
+		(void)snprintf(tried + used, sizeof(tried) - used, "%s%s", used ? "; " : "", key);
+	(void)diagnosis_login_refused(&l, &e);
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, " refused and ");
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, "is installed for this user");
+	(void)err_set(&e, ERR_AUTH, "SSH-AUTH-REFUSED", 2, "the server ended the login");
+	(void)diagnosis_add_tried(tried, ". Name the right key", &e);
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, "the server ended the login. Tried: publickey");
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, " more, all in the trace. Name the right key");
+	assert_int_equal(e.native, 2);
+}
+
+/* What is said of a text without end, and of none. */
+static void test_diagnosis__the_rest_is_brief_too(void **state)
+{
+	const char *text = long_text();
+	struct diagnosis_host_key k = {.host = text, .port = 65535};
+	struct err e;
+
+	(void)state;
+	(void)diagnosis_host_key_weak(&k, 1024, 2048, &e);
+	check_err(&e, "SSH-HOSTKEY-WEAK", ERR_TRUST, "rsa_min_bits: 1024");
+	(void)diagnosis_flood(1000, 100000, text, strlen(text), &e);
+	check_err(&e, "SSH-BANNER-FLOOD", ERR_PROTOCOL, "ask the partner");
+	(void)diagnosis_silence(86400000, &e);
+	check_err(&e, "SSH-BANNER-TIMEOUT", ERR_NETWORK, "protocol: ftps");
+	(void)diagnosis_timeout("SSH-KEX-TIMEOUT", "key exchange", 86400000, "handshake", &e);
+	check_err(&e, "SSH-KEX-TIMEOUT", ERR_NETWORK, "timeouts: {handshake");
+	(void)diagnosis_no_subsystem(text, text, &e);
+	check_err(&e, "SSH-NO-SFTP", ERR_CONFIG, "or to another service");
+	(void)diagnosis_no_channel(text, text, -1, &e);
+	check_err(&e, "SSH-CHANNEL-REFUSED", ERR_BUSY, "lower `connections:`");
+	(void)diagnosis_no_forward(text, 65535, text, &e);
+	check_err(&e, "SSH-VIA-REFUSED", ERR_BUSY, "for its log");
+	(void)diagnosis_no_forward(text, 65535, "connect failed", &e);
+	check_err(&e, "SSH-VIA-UNREACHABLE", ERR_NETWORK, "65535` there");
+	(void)diagnosis_no_forward(text, 65535, "prohibited", &e);
+	check_err(&e, "SSH-VIA-REFUSED", ERR_CONFIG, "authorized_keys");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -153,6 +211,8 @@ int main(void)
 	        cmocka_unit_test(test_diagnosis__shows_both_lists),
 	        cmocka_unit_test(test_diagnosis__host_key_messages_hold_everything),
 	        cmocka_unit_test(test_diagnosis__login_and_loss),
+	        cmocka_unit_test(test_diagnosis__shows_the_first_of_many_logins),
+	        cmocka_unit_test(test_diagnosis__the_rest_is_brief_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
