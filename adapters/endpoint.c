@@ -26,8 +26,11 @@ static void close_fiber(void *arg)
 {
 	struct slot *s = arg;
 	struct endpoint *p = s->endpoint;
+	struct err why;
 
 	fiber_shield_begin();
+	if (s->ended_idle && p->adapter->ping(s->connection, &why) < 0) /* fails at once */
+		slot_tell_idle_end(s, &why);
 	p->adapter->close(s->connection);
 	trace_free(s->trace);
 	fiber_shield_end();
@@ -323,7 +326,7 @@ static struct slot *pick(struct endpoint *p)
 		struct slot *s = list_item(l, struct slot, link);
 
 		if (!p->adapter->is_alive(s->connection))
-			slot_retire(s);
+			slot_found_dead(s);
 		else if (slot_is_worn(s) && s->leases == 0)
 			slot_retire(s);
 		else if (!slot_is_worn(s) && s->leases < s->room &&
@@ -414,15 +417,16 @@ static bool is_doubtful(const struct slot *s)
 /* False: it was gone, which after some idle time is nobody's failure. */
 static bool is_still_there(struct slot *s)
 {
-	struct err ignored;
+	struct err why;
 	int r;
 
 	if (!is_doubtful(s))
 		return true;
-	r = s->endpoint->adapter->ping(s->connection, &ignored);
+	r = s->endpoint->adapter->ping(s->connection, &why);
 	s->pinged_ms = clock_mono_ms();
 	if (r == 0 || !is_fatal(r))
 		return true;
+	slot_tell_idle_end(s, &why);
 	slot_retire(s);
 	slot_give_back(s);
 	return false;

@@ -1,8 +1,34 @@
 #include "adapters/endpoint_state.h"
 
+#include "adapters/diagnosis.h"
 #include "daemon/base/clock.h"
+#include "daemon/base/log.h"
 
 enum { TEND_LEAST_MS = 10, TEND_MOST_MS = 60 * 1000 };
+
+/* ---- ended by the other side ---------------------------------------------------------------- */
+
+void slot_found_dead(struct slot *s)
+{
+	s->ended_idle = s->leases == 0 && s->has_worked; /* else an operation tells */
+	slot_retire(s);
+}
+
+/* Nothing has failed: a server that ends what is idle would fill the disk with traces of that. */
+void slot_tell_idle_end(struct slot *s, const struct err *why)
+{
+	struct endpoint *p = s->endpoint;
+	struct err e;
+
+	if (p->is_ending)
+		return;
+	(void)diagnosis_idle_end(clock_mono_ms() - s->used_ms, why, &e);
+	TRACE(s->trace, TRACE_ERROR, "%s", e.message);
+	log_info("an idle connection was ended by the other side",
+	         "endpoint=%s code=%s reason=\"%s\"", p->settings->name, e.code, e.message);
+}
+
+/* ---- kept alive ----------------------------------------------------------------------------- */
 
 static void ping_fiber(void *arg)
 {
@@ -29,8 +55,11 @@ static int64_t tend_slot(struct slot *s, int64_t now)
 	int64_t quiet = s->leases ? 0 : sooner(idle, now - s->pinged_ms);
 	int64_t next = TEND_MOST_MS;
 
-	if (!p->adapter->is_alive(s->connection) ||
-	    (c->idle_close_ms && idle >= c->idle_close_ms)) {
+	if (!p->adapter->is_alive(s->connection)) {
+		slot_found_dead(s);
+		return next;
+	}
+	if (c->idle_close_ms && idle >= c->idle_close_ms) {
 		slot_retire(s);
 		return next;
 	}

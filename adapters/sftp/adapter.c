@@ -154,8 +154,10 @@ static uint64_t traffic(const struct connection *c)
 static int ping(struct connection *c, struct err *e)
 {
 	int64_t asked_us = clock_mono_us();
-	int r = sftp_ping(c->client, e);
+	int r = sftp_client_failure(c->client, e); /* dead: why, not what ping would have asked */
 
+	if (r == 0)
+		r = sftp_ping(c->client, e);
 	if (r == 0)
 		TRACE(sftp_client_settings(c->client)->trace, TRACE_CONNECTION,
 		      "keepalive answered after %.1f ms",

@@ -69,6 +69,13 @@ void sftp_client_abort(struct sftp_client *c)
 	sftp_client_fail(c, &e);
 }
 
+int sftp_client_failure(const struct sftp_client *c, struct err *e)
+{
+	if (c->failure.kind != 0)
+		*e = c->failure;
+	return c->failure.kind;
+}
+
 bool sftp_client_is_alive(const struct sftp_client *c)
 {
 	return c->failure.kind == 0;

@@ -82,6 +82,8 @@ int sftp_client_open(struct stream *s, const struct sftp_settings *settings,
 void sftp_client_close(struct sftp_client *c);
 /* Every running and later request fails with ERR_CANCELED. */
 void sftp_client_abort(struct sftp_client *c);
+/* 0, or why it is dead. */
+int sftp_client_failure(const struct sftp_client *c, struct err *e);
 bool sftp_client_is_alive(const struct sftp_client *c);
 
 bool sftp_client_offers(const struct sftp_client *c, enum sftp_extension x);

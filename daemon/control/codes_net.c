@@ -36,6 +36,11 @@ const struct code_text codes_net[] = {
         {"NET-FORBIDDEN", ERR_NETWORK, "This machine forbids the connection.",
          "A local firewall rule, or the service's sandbox.",
          "Look at nftables and at the unit's restrictions."},
+        {"NET-IDLE-END", ERR_NETWORK,
+         "The other side ended a connection while nothing was under way.",
+         "A server or a firewall that ends idle connections, or a restart there.",
+         "Nothing: a new connection is made when it is needed. Where it repeats, set a shorter "
+         "`keepalive:` for the endpoint, or `idle_close:` to end connections first."},
         {"NET-NO-LOCAL-PORT", ERR_NETWORK, "This machine has no free port for another connection.",
          "Very many connections at once, or many that were just closed.",
          "It is tried again; lower `connections:`, or widen net.ipv4.ip_local_port_range."},

@@ -67,8 +67,8 @@ def test_trace_tells__a_link_that_died_in_the_middle_of_a_file(ferryd, route_in,
         wait_for(lambda: list((ferryd.traces / "partner").glob("*.trace")), "a trace")
         ferryd.stop()
     the_trace(ferryd, r"sftp +> \d+ OPEN_READ \S+/large", r"sftp +< \d+ OPEN_READ \S+/large HANDLE",
-              r"sftp +> \d+ READ \S+/large offset=\d+ bytes=\d+", r"error +data transfer failed: libssh2 error|sftp +session over: ",
-              r"FAILED NETWORK SSH-LOST .*during data transfer")
+              r"sftp +> \d+ READ \S+/large offset=\d+ bytes=\d+", r"error +the session failed: libssh2 error|sftp +session over: ",
+              r"FAILED NETWORK SSH-LOST .*during the session")
 
 
 def test_trace_tells__a_quota_behind_failure(ferryd, route_out, partner):
