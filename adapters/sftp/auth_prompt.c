@@ -97,26 +97,50 @@ static int64_t step_at(const struct prompt_rule *r, int n)
 	       offsets[n];
 }
 
-static int code_comes_too_late(struct login *l, int64_t wait_ms)
+/* Until a code comes that no login has used yet; the one of now is. */
+static int64_t next_code_ms(const struct prompt_rule *r)
 {
+	int64_t step = step_at(r, r->uses), period_ms = r->config->period_ms, periods = 1;
+
+	while (totp_steps_is_used(r->id, step + periods))
+		periods++; /* the table remembers but a few */
+	return periods * period_ms - clock_wall_ms() % period_ms;
+}
+
+/* A code that was refused a moment ago says more than the one that is not there yet. */
+static int code_comes_too_late(struct login *l, const struct prompt_rule *r, int64_t wait_ms)
+{
+	long long seconds = (long long)(wait_ms + 999) / 1000;
 	struct err e = {0};
 
-	(void)err_set(&e, ERR_BUSY, "SSH-AUTH-TOTP", 0,
-	              "the one-time code of this moment was used for another connection, and the "
-	              "next one comes in %lld s, after `timeouts: {auth: ...}`. It will be tried "
-	              "again; `connections: 1` avoids it",
-	              (long long)(wait_ms + 999) / 1000);
+	if (r->uses > 0)
+		(void)err_set(
+		        &e, ERR_BUSY, "SSH-AUTH-TOTP", 0,
+		        "the server refused %d one-time codes, and the next unused one comes "
+		        "in %lld s, later than `timeouts: {auth: ...}` allows. It is tried "
+		        "again by itself; check this machine's clock (`timedatectl`), and the "
+		        "secret of the codes",
+		        r->uses, seconds);
+	else
+		(void)err_set(
+		        &e, ERR_BUSY, "SSH-AUTH-TOTP", 0,
+		        "the one-time code of this time step was already used by another login "
+		        "with the same secret, and none is ever sent twice. The next unused one "
+		        "comes in %lld s, later than `timeouts: {auth: ...}` allows: raise that, "
+		        "or set `connections: 1`. It is tried again by itself",
+		        seconds);
 	return end_login(l, &e);
 }
 
 static int wait_for_period(struct login *l, const struct prompt_rule *r)
 {
-	int64_t wait_ms = r->config->period_ms - clock_wall_ms() % r->config->period_ms;
+	int64_t wait_ms = next_code_ms(r);
 	struct err e = {0};
 
 	if (wait_ms > deadline_left_ms(l->deadline))
-		return code_comes_too_late(l, wait_ms);
-	TRACE(l->ssh->trace, TRACE_AUTH, "the next one-time code comes in %lld ms",
+		return code_comes_too_late(l, r, wait_ms);
+	TRACE(l->ssh->trace, TRACE_AUTH,
+	      "the code of this time step was already used; the next one comes in %lld ms",
 	      (long long)wait_ms);
 	if (fiber_sleep(wait_ms + 1, "the next one-time code", &e) < 0)
 		return end_login(l, &e);

@@ -44,15 +44,32 @@ static struct used *find(const unsigned char *id)
 	return oldest;
 }
 
-bool totp_steps_claim(const unsigned char id[PROMPT_ID_BYTES], int64_t step)
+static bool has(const struct used *u, int64_t step)
 {
-	bool free = true;
-	struct used *u;
+	for (int i = 0; i < KEPT; i++)
+		if (u->steps[i] == step)
+			return true;
+	return false;
+}
+
+bool totp_steps_is_used(const unsigned char id[PROMPT_ID_BYTES], int64_t step)
+{
+	bool used;
 
 	(void)pthread_mutex_lock(&table.lock); /* cannot fail: a plain mutex, held for a moment */
+	used = has(find(id), step);
+	(void)pthread_mutex_unlock(&table.lock);
+	return used;
+}
+
+bool totp_steps_claim(const unsigned char id[PROMPT_ID_BYTES], int64_t step)
+{
+	struct used *u;
+	bool free;
+
+	(void)pthread_mutex_lock(&table.lock);
 	u = find(id);
-	for (int i = 0; i < KEPT; i++)
-		free &= u->steps[i] != step;
+	free = !has(u, step);
 	if (free) {
 		u->steps[u->next] = step;
 		u->next = (u->next + 1) % KEPT;

@@ -16,5 +16,7 @@
 #include "adapters/sftp/prompts.h"
 
 bool totp_steps_claim(const unsigned char id[PROMPT_ID_BYTES], int64_t step);
+/* Looks only. */
+bool totp_steps_is_used(const unsigned char id[PROMPT_ID_BYTES], int64_t step);
 int totp_steps_skew(const unsigned char id[PROMPT_ID_BYTES]);
 void totp_steps_worked(const unsigned char id[PROMPT_ID_BYTES], int skew);

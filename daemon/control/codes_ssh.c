@@ -246,9 +246,12 @@ const struct code_text codes_ssh[] = {
          "A changed or an additional question.",
          "Add it under keyboard-interactive of `auth:`, with its text."},
         {"SSH-AUTH-TOTP", ERR_BUSY,
-         "The one-time code of this moment has been used for another connection.",
-         "Several connections at once.",
-         "It is tried again with the next one; connections: 1 avoids it."},
+         "No unused one-time code comes before the login has to be done: the message tells whether "
+         "the code of this time step was used by another login, or refused in this one.",
+         "Several connections or endpoints with the same secret, a second try within the same time "
+         "step; where codes were refused, a wrong clock or secret.",
+         "It is tried again by itself with the next code; connections: 1 or a longer "
+         "`timeouts: {auth: ...}` avoids it; for refused codes check timedatectl and the secret."},
         {"SSH-CERT-FORMAT", ERR_CONFIG, "The file is no OpenSSH certificate.",
          "A public key, an X.509 certificate, a cut file.",
          "ssh-keygen -L -f FILE tells what it is; get it again from whoever signed it."},

@@ -1,5 +1,7 @@
 /* keyboard-interactive: several prompts and rounds, one-time codes, and what is never answered. */
 #include "adapters/sftp/prompts.h"
+
+#include "adapters/brief.h"
 #include "adapters/sftp/totp_steps.h"
 #include "daemon/base/clock.h"
 #include "tests/runtime/ssh_peers.h"
@@ -349,14 +351,14 @@ static void test_codes__are_not_tried_again_where_a_password_would_go_with_them(
 	rig_run(no_second_password);
 }
 
-/* As if other connections had used the codes of the next minute. */
-static void use_up(const struct asker *a, int64_t period_ms)
+/* As if other connections had used the codes of these steps, counted from the one of now. */
+static void use_up(const struct asker *a, int64_t period_ms, int first, int last)
 {
 	struct prompts *p;
 	struct err e;
 
 	check(prompts_load(&a->partner.auth[0], &p, &e) == 0);
-	for (int64_t s = 0; s < 10; s++)
+	for (int s = first; s <= last; s++)
 		check(totp_steps_claim(p->rules[0].id, clock_wall_ms() / period_ms + s));
 	prompts_free(p);
 }
@@ -371,10 +373,45 @@ static void too_late(struct worker *w)
 	asker_init(&a, "late");
 	add_code(&a, 2000);
 	a.partner.endpoint.timeouts.auth_ms = 1500;
-	use_up(&a, 2000);
+	use_up(&a, 2000, 0, 9);
 	check_code(&a.partner, &e, "SSH-AUTH-TOTP");
-	check(e.kind == ERR_BUSY && says(&e, "connections: 1"));
+	check(e.kind == ERR_BUSY && says(&e, "already used by another login"));
+	/* not in the next step, which is used as well */
+	check(!strstr(e.message, "comes in 1 s") && !strstr(e.message, "comes in 2 s"));
+	check(says(&e, "connections: 1") && brief_lines(e.message) <= BRIEF_LINES);
 	check(peers_ask("attempts codes") == codes);
+}
+
+/* A period that does not end while the test runs. */
+static int64_t long_period(void)
+{
+	int64_t period_ms = 300000;
+
+	while (period_ms - clock_wall_ms() % period_ms < 20000)
+		period_ms -= 7000;
+	return period_ms;
+}
+
+static void refused_and_too_late(struct worker *w)
+{
+	int64_t period_ms = long_period();
+	struct asker a;
+	struct err e;
+
+	(void)w;
+	asker_init(&a, "far");
+	add_code(&a, period_ms);
+	a.partner.endpoint.timeouts.auth_ms = 5000;
+	use_up(&a, period_ms, 1, 9);
+	check_code(&a.partner, &e, "SSH-AUTH-TOTP");
+	check(e.kind == ERR_BUSY && says(&e, "refused 1 one-time") && says(&e, "timedatectl"));
+	check(!strstr(e.message, "another login") && brief_lines(e.message) <= BRIEF_LINES);
+}
+
+static void test_codes__that_were_refused_are_told_before_those_to_come(void **state)
+{
+	(void)state;
+	rig_run(refused_and_too_late);
 }
 
 static void test_codes__that_come_too_late_are_told(void **state)
@@ -408,15 +445,16 @@ static void look(const struct fiber_info *f, void *arg)
 	sleeps_for_code |= strcmp(f->label, "the next one-time code") == 0;
 }
 
-/* Its codes of the next minutes are used up: it sleeps inside libssh2's callback. */
+/* Its code of now is used up: it sleeps inside libssh2's callback. */
 static void begin_waiting(struct worker *w, struct waiter *x)
 {
 	struct deadline d = deadline_in(10000);
+	int64_t period_ms = long_period();
 	struct err e;
 
 	asker_init(&x->asker, "waits");
-	add_code(&x->asker, 30000);
-	use_up(&x->asker, 30000);
+	add_code(&x->asker, period_ms);
+	use_up(&x->asker, period_ms, 0, 0);
 	x->has_ended = sleeps_for_code = false;
 	x->fiber = fiber_start(w, "login", wait_for_code, x);
 	while (!sleeps_for_code && deadline_left_ms(d) > 0) {
@@ -479,6 +517,7 @@ int main(void)
 	        cmocka_unit_test(
 	                test_codes__are_not_tried_again_where_a_password_would_go_with_them),
 	        cmocka_unit_test(test_codes__that_come_too_late_are_told),
+	        cmocka_unit_test(test_codes__that_were_refused_are_told_before_those_to_come),
 	        cmocka_unit_test(test_codes__a_wait_for_one_can_be_given_up),
 	        cmocka_unit_test(test_codes__need_a_secret_in_base32),
 	};

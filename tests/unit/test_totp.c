@@ -111,6 +111,9 @@ static void test_steps__serve_once(void **state)
 	(void)state;
 	assert_true(totp_steps_claim(a, 100));
 	assert_false(totp_steps_claim(a, 100));
+	assert_true(totp_steps_is_used(a, 100));
+	assert_false(totp_steps_is_used(a, 101));
+	assert_false(totp_steps_is_used(b, 100));
 	assert_true(totp_steps_claim(b, 100)); /* another secret */
 	assert_true(totp_steps_claim(a, 101));
 	assert_true(totp_steps_claim(a, 99));
