@@ -36,13 +36,27 @@ static void end_step(struct examination *x)
 		s->took_us = clock_mono_us() - x->began_us;
 }
 
+static char *copy_or_none(const char *text)
+{
+	return text ? mem_dup(text) : NULL;
+}
+
+static void on_hop(void *arg, const char *endpoint)
+{
+	struct examination *x = arg;
+
+	free(x->hop);
+	x->hop = strcmp(endpoint, x->endpoint) == 0 ? NULL : mem_dup(endpoint);
+}
+
 static void on_step(void *arg, enum trace_step step)
 {
 	struct examination *x = arg;
 
 	end_step(x);
 	x->steps = mem_grow(x->steps, (x->step_count + 1) * sizeof(*x->steps));
-	x->steps[x->step_count++] = (struct examined_step){.step = step, .took_us = -1};
+	x->steps[x->step_count++] =
+	        (struct examined_step){.step = step, .took_us = -1, .hop = copy_or_none(x->hop)};
 	x->began_us = clock_mono_us();
 }
 
@@ -53,7 +67,8 @@ static void on_fact(void *arg, const char *name, const char *value)
 	if (x->fact_count == FACTS_MOST)
 		return;
 	x->facts = mem_grow(x->facts, (x->fact_count + 1) * sizeof(*x->facts));
-	x->facts[x->fact_count++] = (struct examined_fact){mem_dup(name), mem_dup(value)};
+	x->facts[x->fact_count++] =
+	        (struct examined_fact){copy_or_none(x->hop), mem_dup(name), mem_dup(value)};
 }
 
 __attribute__((format(printf, 2, 3))) static void say(struct examination *x, const char *fmt, ...)
@@ -383,14 +398,14 @@ static void note_failure(struct examination *x, struct trace *t, const struct er
 int examine(const struct config *config, const struct endpoint_config *endpoint,
             const struct examine_options *options, struct examination *out)
 {
-	const struct trace_listener listener = {out, on_step, on_fact, on_line};
+	const struct trace_listener listener = {out, on_hop, on_step, on_fact, on_line};
 	struct walk w = {.adapter = adapter_for((int)endpoint->protocol),
 	                 .endpoint = endpoint,
 	                 .options = options,
 	                 .x = out};
 	struct err e;
 
-	*out = (struct examination){0};
+	*out = (struct examination){.endpoint = endpoint->name};
 	w.trace = trace_new(&config->trace, endpoint->name,
 	                    endpoint->trace_mask | TRACE_MASK_DEFAULT, TRACE_FAILURE);
 	trace_listen(w.trace, &listener);
@@ -398,6 +413,7 @@ int examine(const struct config *config, const struct endpoint_config *endpoint,
 		note_failure(out, w.trace, &e);
 	end_step(out);
 	trace_listen(w.trace, NULL);
+	out->endpoint = NULL;
 	w.adapter->close(w.c);
 	trace_free(w.trace);
 	free(w.first);
@@ -407,12 +423,16 @@ int examine(const struct config *config, const struct endpoint_config *endpoint,
 
 void examination_release(struct examination *x)
 {
-	for (size_t i = 0; i < x->step_count; i++)
+	for (size_t i = 0; i < x->step_count; i++) {
+		free(x->steps[i].hop);
 		free(x->steps[i].says);
+	}
 	for (size_t i = 0; i < x->fact_count; i++) {
+		free(x->facts[i].hop);
 		free(x->facts[i].name);
 		free(x->facts[i].value);
 	}
 	free(x->steps);
 	free(x->facts);
+	free(x->hop);
 }

@@ -40,10 +40,12 @@ struct examined_step {
 	enum trace_step step;
 	enum examined result;
 	int64_t took_us;
+	char *hop;  /* the jump host it is a step to; NULL: the endpoint itself */
 	char *says; /* lines, each ends in '\n'; NULL: nothing */
 };
 
 struct examined_fact {
+	char *hop; /* as above */
 	char *name, *value;
 };
 
@@ -55,6 +57,8 @@ struct examination {
 	struct err failure;                /* kind 0: every step passed */
 	char trace_file[TRACE_FILE_BYTES]; /* "" where there is none */
 	int64_t began_us;                  /* of the step under way */
+	const char *endpoint;              /* that is walked along; borrowed while it is */
+	char *hop;                         /* under way, NULL: none */
 };
 
 /* 0, or the kind of out->failure. */

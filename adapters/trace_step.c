@@ -25,6 +25,14 @@ const char *trace_step_text(enum trace_step step)
 	return steps[step].text;
 }
 
+void trace_hop(struct trace *t, const char *endpoint)
+{
+	const struct trace_listener *l = trace_listener(t);
+
+	if (l)
+		l->hop(l->arg, endpoint);
+}
+
 void trace_step(struct trace *t, enum trace_step step)
 {
 	const struct trace_listener *l = trace_listener(t);

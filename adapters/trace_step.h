@@ -3,6 +3,7 @@
  *
  *	trace_step(t, TRACE_STEP_DNS);			// begins; the step before it has succeeded
  *	trace_fact(t, "cipher", "%s", name);		// what became known on the way
+ *	trace_hop(t, "bastion");			// what follows is about this endpoint
  *
  * The code that connects says where it is; nobody connects in a second way to find out. Where
  * nobody listens, as in the daemon's daily work, both cost a comparison. A step that fails is the
@@ -47,6 +48,7 @@ const char *trace_step_text(enum trace_step step);
 /* Called on the trace's worker, in the middle of what connects: it must not wait. */
 struct trace_listener {
 	void *arg;
+	void (*hop)(void *arg, const char *endpoint);
 	void (*step)(void *arg, enum trace_step step);
 	void (*fact)(void *arg, const char *name, const char *value);
 	void (*line)(void *arg, unsigned bit, const char *text); /* as recorded, without time */
@@ -55,6 +57,9 @@ struct trace_listener {
 /* `l` is borrowed until another, or NULL, is given. */
 void trace_listen(struct trace *t, const struct trace_listener *l);
 
+/* Steps and facts from now on are those of this endpoint: a jump host on the way, and after it the
+ * one that lies behind it. */
+void trace_hop(struct trace *t, const char *endpoint);
 void trace_step(struct trace *t, enum trace_step step);
 void trace_fact(struct trace *t, const char *name, const char *fmt, ...)
         __attribute__((format(printf, 3, 4)));

@@ -26,6 +26,15 @@ struct place {
 	int port;
 };
 
+/* The error names the address and port that were tried; the host as well where it is a name. */
+static int name_host(const struct place *at, struct err *e)
+{
+	char tried[96];
+
+	(void)snprintf(tried, sizeof(tried), "connect to %.64s port ", at->host);
+	return strstr(e->message, tried) ? e->kind : err_wrap(e, "%s", at->host);
+}
+
 /* To the server, or to a proxy before it. */
 static int connect_to(const struct place *at, const struct endpoint_config *endpoint,
                       struct trace *trace, struct io **out, struct err *e)
@@ -46,7 +55,7 @@ static int connect_to(const struct place *at, const struct endpoint_config *endp
 	trace_step(trace, TRACE_STEP_TCP);
 	r = race_connect(all, &how, d, out, e);
 	freeaddrinfo(all);
-	return r < 0 ? err_wrap(e, "%s port %d", at->host, at->port) : 0;
+	return r < 0 ? name_host(at, e) : 0;
 }
 
 static int connect_directly(const struct endpoint_config *endpoint, struct trace *trace,
@@ -88,9 +97,11 @@ static int connect_behind(const struct endpoint_config *hop, const struct endpoi
 {
 	struct session *bastion;
 
+	trace_hop(trace, hop->name);
 	if (session_open(hop, trace, &bastion, e) < 0)
 		return text_starts(e->message, VIA_WORDS) ? e->kind
 		                                          : err_wrap(e, VIA_WORDS "%s", hop->name);
+	trace_hop(trace, endpoint->name);
 	trace_step(trace, TRACE_STEP_TCP);
 	TRACE(trace, TRACE_CONNECTION, "behind jump host %s", hop->name);
 	return via_open(bastion, endpoint, out, e);

@@ -19,6 +19,18 @@ static void add_lines(struct buf *out, const char *text)
 	}
 }
 
+/* Of what lies on the way it is said which it is. */
+static void add_named(struct buf *out, const json_t *item, const char *key)
+{
+	const char *hop = json_text(item, "hop");
+
+	if (*hop) {
+		shown_again(out, hop);
+		(void)buf_add_text(out, ": ");
+	}
+	shown_again(out, json_text(item, key));
+}
+
 static void add_step(struct buf *out, const json_t *s, const struct style *style)
 {
 	const char *result = json_text(s, "result");
@@ -34,7 +46,9 @@ static void add_step(struct buf *out, const json_t *s, const struct style *style
 	          : odd  ? "ODD "
 	                 : "ok  ");
 	(void)buf_printf(out, "  %9.1f ms  ", (double)json_number(s, "took_us") / 1000);
-	shown_again(out, json_text(s, "words"));
+	if (*json_text(s, "hop"))
+		(void)buf_add_text(out, "jump host ");
+	add_named(out, s, "words");
 	(void)buf_add_text(out, "\n");
 	add_lines(out, json_text(s, "says"));
 	if (!json_is_object(error))
@@ -60,7 +74,7 @@ static void add_passport(const struct answered *a, struct buf *out)
 			(void)buf_add_text(out, "\nThe server\n");
 		is_first = false;
 		buf_init(&name, 256);
-		shown_again(&name, json_text(f, "name"));
+		add_named(&name, f, "name");
 		(void)buf_printf(out, "  %-24s", buf_text(&name));
 		buf_release(&name);
 		shown_again(out, json_text(f, "value"));

@@ -1,13 +1,19 @@
 /* The verb that walks along an endpoint: test. */
 #include "daemon/control/verbs.h"
 
+static json_t *hop_json(const char *hop)
+{
+	return hop ? answer_name(hop) : json_null();
+}
+
 static json_t *step_json(const struct examined_step *s, const struct err *failure)
 {
 	static const char *const words[] = {"passed", "odd", "failed"};
-	json_t *made = json_pack("{ss ss ss ss sI so}", "kind", "step", "name",
-	                         trace_step_word(s->step), "words", trace_step_text(s->step),
-	                         "result", words[s->result], "took_us", (json_int_t)s->took_us,
-	                         "says", s->says ? answer_text(s->says) : json_null());
+	json_t *made =
+	        json_pack("{ss so ss ss ss sI so}", "kind", "step", "hop", hop_json(s->hop), "name",
+	                  trace_step_word(s->step), "words", trace_step_text(s->step), "result",
+	                  words[s->result], "took_us", (json_int_t)s->took_us, "says",
+	                  s->says ? answer_text(s->says) : json_null());
 	json_t *error = json_null();
 
 	if (s->result == EXAMINED_FAILED && failure->kind)
@@ -24,7 +30,8 @@ static int write_all(struct call *c, const struct examination *x, struct err *e)
 			return e->kind;
 	for (size_t i = 0; i < x->fact_count; i++)
 		if (answer_item(c->answer,
-		                json_pack("{ss so so}", "kind", "fact", "name",
+		                json_pack("{ss so so so}", "kind", "fact", "hop",
+		                          hop_json(x->facts[i].hop), "name",
 		                          answer_text(x->facts[i].name), "value",
 		                          answer_text(x->facts[i].value)),
 		                e) < 0)

@@ -1,4 +1,6 @@
 """How a server is reached, through the whole daemon: jump hosts, a proxy, and sshds with narrow settings."""
+import json
+
 import pytest
 
 from lib.files import content, drop, sha256, sha256_of, visible
@@ -118,6 +120,35 @@ def test_reach__through_a_proxy(ferryd, partner, route_in):
     ledger = fill(source)
     ferryd.start()
     await_all(destination, ledger)
+
+
+STEPS = ["secrets", "dns", "tcp", "identification", "kex", "host-key", "login"]
+
+
+def steps_of(ferryd):
+    """[(hop, step)] of `ferryctl test partner`, and of the one that failed."""
+    lines = map(json.loads, ferryd.ctl("--json", "test", "partner").stdout.splitlines())
+    steps = [line["item"] for line in lines if line.get("item", {}).get("kind") == "step"]
+    return ([(s["hop"], s["name"]) for s in steps],
+            [(s["hop"], s["name"], s["error"]["code"]) for s in steps if s["result"] == "failed"])
+
+
+def test_reach__ferryctl_test_names_each_hop(ferryd, route_in, hops):
+    """Each hop is reached through the one before it, and walked along as the endpoint itself is."""
+    ferryd.endpoints["partner"]["via"] = ["bastion", "inner"]
+    ferryd.start()
+    steps, failed = steps_of(ferryd)
+    assert not failed and [s for hop, s in steps if hop == "bastion"] == STEPS
+    assert [s for hop, s in steps if hop == "inner"] == [s for s in STEPS if s != "dns"]
+    assert [s for hop, s in steps if hop is None] == [s for s in STEPS if s != "dns"] + \
+        ["subsystem", "extensions", "home", "list"]
+    assert [hop for hop, name in steps if name == "login"] == ["bastion", "inner", None]
+    text = ferryd.say("test", "partner")
+    assert "jump host bastion: key exchange" in text and "jump host inner: login" in text, text
+    assert "bastion: software" in text and "\n  software" in text, text
+    hops[1].known_hosts.write_text("")
+    assert steps_of(ferryd)[1] == [("inner", "host-key", "SSH-HOSTKEY-UNKNOWN")]
+    assert "FAIL" in [l for l in ferryd.ctl("test", "partner").stdout.splitlines() if "jump host inner: host key" in l][0]
 
 
 def test_reach__ferryctl_test_walks_over_the_hops(ferryd, route_in, hops):

@@ -164,7 +164,7 @@ static void bad_proxies(struct worker *w)
 	behind(&p, "socks5_open");
 	p.endpoint.proxy.port = 1;
 	check_code(&p, &e, "PROXY-DOWN");
-	check(says(&e, "proxy: 127.0.0.1 port 1: "));
+	check(says(&e, "proxy: connect to 127.0.0.1 port 1: "));
 }
 
 static void test_proxy__refusals_blame_the_proxy(void **state)
