@@ -41,6 +41,7 @@ static const struct {
         {SSH_REVOKED_HOST_KEYS, ssh_put_file, "host_key.revoked"},
         {SSH_CONNECT_TIMEOUT, ssh_put_time, "timeouts.connect"},
         {SSH_SERVER_ALIVE_INTERVAL, ssh_put_time, "keepalive"},
+        {SSH_REKEY_LIMIT, ssh_put_rekey_limit, "recycle"},
 };
 
 /* ---- one endpoint -------------------------------------------------------------------------- */
@@ -127,13 +128,26 @@ static bool has_row(int keyword)
 	return keyword == SSH_IGNORE_UNKNOWN;
 }
 
+/* Why no key of ours has the same meaning, where that may surprise. */
+static const char *unused_words(int keyword)
+{
+	if (keyword == SSH_SERVER_ALIVE_COUNT_MAX)
+		return "is not taken from an ssh_config, ignoring: one sign of life (keepalive:) "
+		       "that "
+		       "is not answered within timeouts: {request: ...} ends the connection";
+	if (keyword == SSH_PUBKEY_ACCEPTED)
+		return "is not taken from an ssh_config, ignoring: the keys in auth: are shown as "
+		       "they are, and an RSA key signs with SHA-2 where the SSH library can";
+	return "is not taken from an ssh_config, ignoring";
+}
+
 static void tell_unused(struct ssh_put *d)
 {
 	for (int k = 0; k < SSH_KEYWORD_COUNT; k++) {
 		const struct ssh_line *line = ssh_first(&d->found, (enum ssh_keyword)k);
 
 		if (line && !has_row(k))
-			ssh_put_warn(d, line, "is not taken from an ssh_config, ignoring");
+			ssh_put_warn(d, line, unused_words(k));
 	}
 }
 

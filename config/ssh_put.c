@@ -1,5 +1,6 @@
 #include "config/ssh_put.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -112,6 +113,37 @@ void ssh_put_time(struct ssh_put *d, const struct ssh_line *line, const char *pa
 		ssh_put(d, line, path,
 		        arena_printf(&d->l->tree, seconds ? "%llds" : "%lld", (long long)seconds),
 		        NODE_BARE);
+}
+
+/* Bytes with K, M, G or T behind, as both files have it; "default" and 0 are what we do unasked. */
+static void put_rekey_bytes(struct ssh_put *d, const struct ssh_line *line, const char *path)
+{
+	const char *text = line->args[0];
+	size_t digits = strspn(text, "0123456789");
+	char unit = (char)toupper((unsigned char)text[digits]);
+	struct arena *a = &d->l->tree;
+
+	if (strcasecmp(text, "default") == 0 || strcmp(text, "0") == 0)
+		return;
+	if (!digits || (unit && (!strchr("KMGT", unit) || text[digits + 1])))
+		ssh_put_refuse(d, line, "wants bytes such as 512M or 4G, or default");
+	else
+		ssh_put(d, line, arena_printf(a, "%s.bytes", path),
+		        arena_printf(a, "%.*s%c", (int)digits, text, unit ? unit : 'B'), NODE_BARE);
+}
+
+/* ssh asks for new keys on the same connection; we take a new connection, which has new ones. */
+void ssh_put_rekey_limit(struct ssh_put *d, const struct ssh_line *line, const char *path)
+{
+	const char *time = line->count > 1 ? line->args[1] : "none";
+	int64_t seconds = ssh_put_is_none(time) ? 0 : read_seconds(time);
+
+	put_rekey_bytes(d, line, path);
+	if (seconds < 0)
+		ssh_put_refuse(d, line, "wants as its second value a time such as 1h, or none");
+	else if (seconds)
+		ssh_put(d, line, arena_printf(&d->l->tree, "%s.age", path),
+		        arena_printf(&d->l->tree, "%llds", (long long)seconds), NODE_BARE);
 }
 
 void ssh_put_host_key_check(struct ssh_put *d, const struct ssh_line *line, const char *path)

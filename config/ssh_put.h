@@ -24,7 +24,8 @@ typedef void ssh_put_fn(struct ssh_put *d, const struct ssh_line *line, const ch
 
 ssh_put_fn ssh_put_algorithms, ssh_put_family, ssh_put_file, ssh_put_host, ssh_put_host_key_check,
         ssh_put_identities, ssh_put_jumps, ssh_put_known_hosts, ssh_put_nothing,
-        ssh_put_proxy_command, ssh_put_number, ssh_put_text, ssh_put_time, ssh_put_yes;
+        ssh_put_proxy_command, ssh_put_number, ssh_put_rekey_limit, ssh_put_text, ssh_put_time,
+        ssh_put_yes;
 
 /* ---- what they share ------------------------------------------------------------------------ */
 

@@ -241,6 +241,58 @@ static void test_ssh_defaults__yaml_wins(void **state)
 	config_unref(c);
 }
 
+/* In the file, then what becomes of it; -1: our default. */
+static void check_rekey(const char *keys, const char *limit, int64_t bytes, int64_t age_ms)
+{
+	char *yaml _cleanup_free_ = mem_printf("%s%s", HEAD USER_AUTH, keys);
+	char *ssh _cleanup_free_ = mem_printf("RekeyLimit %s\n", limit);
+	struct config *c = load_valid(yaml, ssh);
+	const struct endpoint_config *e = config_endpoint(c, "acme");
+
+	assert_int_equal(e->recycle_bytes, bytes < 0 ? INT64_C(32) << 30 : bytes);
+	assert_int_equal(e->recycle_age_ms, age_ms);
+	config_unref(c);
+}
+
+static void test_ssh_defaults__new_keys_come_with_a_new_connection(void **state)
+{
+	(void)state;
+	check_rekey("", "512m", 512 << 20, 0);
+	check_rekey("", "4G 1h30m", INT64_C(4) << 30, 5400000);
+	check_rekey("", "\"1T\" none", INT64_C(1) << 40, 0);
+	check_rekey("", "1000000 600", 1000000, 600000);
+	check_rekey("", "default none", -1, 0);
+	check_rekey("", "Default 1d", -1, 86400000);
+	check_rekey("", "0", -1, 0);
+	check_rekey("    recycle: {bytes: 1M}\n", "4G 1h", 1 << 20, 3600000); /* YAML wins */
+	check_rekey("    recycle: {bytes: 1M, age: 0}\n", "4G 1h", 1 << 20, 0);
+}
+
+static void test_ssh_defaults__a_wrong_rekey_limit_is_told(void **state)
+{
+	(void)state;
+	check_told(HEAD USER_AUTH, "RekeyLimit 1P\n",
+	           "@/config:1:1: rekeylimit: wants bytes such as 512M or 4G, or default\n");
+	check_told(HEAD USER_AUTH, "RekeyLimit 1.5G\n",
+	           "@/config:1:1: rekeylimit: wants bytes such as 512M or 4G, or default\n");
+	check_told(HEAD USER_AUTH, "RekeyLimit 1G soon\n",
+	           "@/config:1:1: rekeylimit: wants as its second value a time such as 1h, or "
+	           "none\n");
+}
+
+static void test_ssh_defaults__what_has_no_key_of_ours_is_told(void **state)
+{
+	(void)state;
+	check_told(HEAD USER_AUTH, "ServerAliveCountMax 3\n",
+	           "@/config:1:1: warning: serveralivecountmax: is not taken from an ssh_config, "
+	           "ignoring: one sign of life (keepalive:) that is not answered within timeouts: "
+	           "{request: ...} ends the connection\n");
+	check_told(HEAD USER_AUTH, "PubkeyAcceptedKeyTypes ssh-ed25519\n",
+	           "@/config:1:1: warning: pubkeyacceptedalgorithms: is not taken from an "
+	           "ssh_config, ignoring: the keys in auth: are shown as they are, and an RSA key "
+	           "signs with SHA-2 where the SSH library can\n");
+}
+
 static void check_host(const char *keys, const char *ssh, const char *host, int port)
 {
 	char *yaml _cleanup_free_ = mem_printf("%s%s", HEAD USER_AUTH, keys);
@@ -462,12 +514,14 @@ static void test_explain__tells_where_each_value_stands(void **state)
 	        " auth[0].password.env PATH @/main.yaml:7\n",
 	        " auth[1].password.value (not shown) @/main.yaml:8\n",
 	        " timeouts.connect 10s default\n",
+	        " recycle.bytes 2G @/config:3\n",
+	        " recycle.age 1h @/config:3\n",
 	        " trace.mask 511 default\n",
 	        NULL,
 	};
 
 	(void)state;
-	write_file("config", "Host acme\n HostName sftp.example\n", 0600);
+	write_file("config", "Host acme\n HostName sftp.example\n RekeyLimit 2g 60m\n", 0600);
 	check_explained(HEAD "    user: u\n    auth: [{password: {env: PATH}},\n"
 	                     "      {password: {value: geheim}}]\n",
 	                "acme", lines);
@@ -500,6 +554,9 @@ int main(void)
 	        TEST(test_ssh_defaults__say_how_to_log_in),
 	        TEST(test_ssh_defaults__tell_what_a_login_lacks),
 	        TEST(test_ssh_defaults__yaml_wins),
+	        TEST(test_ssh_defaults__new_keys_come_with_a_new_connection),
+	        TEST(test_ssh_defaults__a_wrong_rekey_limit_is_told),
+	        TEST(test_ssh_defaults__what_has_no_key_of_ours_is_told),
 	        TEST(test_ssh_defaults__look_up_the_name_that_is_told),
 	        TEST(test_ssh_defaults__none_leaves_what_ferryd_has),
 	        TEST(test_ssh_defaults__mistakes_are_told_where_they_stand),
