@@ -5,13 +5,16 @@
 import json
 import os
 import socket
+import struct
 import subprocess
+import textwrap
 import threading
 
 import asyncssh
 import pytest
 
 from lib.ferryd import FERRYCTL, FERRYD
+from lib.files import drop, visible
 from lib.fixtures import sftp_endpoint
 from lib.keys import fingerprint, make_key, public_key
 from lib.password_server import Judge, PasswordServer
@@ -19,10 +22,17 @@ from lib.processes import free_port
 from lib.proxy import Proxy
 from lib.ssh_peers import BYTES
 from lib.sshd import Sshd
+from lib.wait import wait_for
 
-THREE_LINES = 3 * 200  # of a wide terminal; both lists of a failed key exchange need most of it
+LINE, LINES = 160, 3  # as adapters/brief.h has it: what an operator is made to read
 VERSION = subprocess.run([FERRYD, "--version"], capture_output=True, text=True).stdout
 OLD_LIBSSH2 = "libssh2 1.10" in VERSION
+
+
+def check_brief(message):
+    """Cause and cure in three lines, wrapped at blanks."""
+    lines = textwrap.wrap(message, LINE, break_on_hyphens=False)
+    assert "\n" not in message and len(lines) <= LINES, lines
 
 
 def check(ferryd, step, code, *words, arguments=()):
@@ -38,7 +48,7 @@ def check(ferryd, step, code, *words, arguments=()):
     assert (failed[0]["name"], error["code"]) == (step, code), error
     for word in words:
         assert word in error["message"], f"{word} in: {error['message']}"
-    assert "\n" not in error["message"] and len(error["message"]) <= THREE_LINES
+    check_brief(error["message"])
     explained = subprocess.run([FERRYCTL, "explain", code], capture_output=True, text=True)
     assert explained.returncode == 0 and "What to do" in explained.stdout
     return error
@@ -134,6 +144,36 @@ def test_diagnosis__no_common_algorithm(code, extra, ours, ferryd, reach, partne
     check(ferryd, "kex", code, "the server (SSH-2.0-OpenSSH", "offers: ", "we (libssh2", ours[name], f"algorithms: {{{name}")
 
 
+def kexinit(ciphers):
+    """RFC 4253 §7.1, in a packet (§6) without encryption."""
+    lists = [["curve25519-sha256"], ["ssh-ed25519"], ciphers, ciphers, ["hmac-sha2-256"], ["hmac-sha2-256"],
+             ["none"], ["none"], [], []]
+    payload = b"\x14" + bytes(16)
+    for names in lists:
+        text = ",".join(names).encode()
+        payload += struct.pack(">I", len(text)) + text
+    payload += bytes(5)
+    padding = 8 - (len(payload) + 5) % 8 + 8
+    return struct.pack(">IB", len(payload) + padding + 1, padding) + payload + bytes(padding)
+
+
+@pytest.mark.parametrize("count, words", [
+    (1, ["offers: cipher-000@hostile.example; we ("]),
+    (200, ["offers: cipher-000@hostile.example, ", " more, all in the trace; we ("]),
+])
+def test_diagnosis__a_list_of_any_length(count, words, ferryd, reach):
+    """Shown as far as three lines go; the trace has all of it."""
+    names = [f"cipher-{i:03}@hostile.example" for i in range(count)]
+    server = Talker(lambda s: s.sendall(b"SSH-2.0-hostile\r\n" + kexinit(names)))
+    try:
+        reach(port=server.port, timeouts={"handshake": "5s"})
+        check(ferryd, "kex", "SSH-KEX-NO-CIPHER", "Ask the partner to allow aes128-ctr", *words)
+        trace = ferryd.trace_text()
+        assert all(name in trace for name in names), trace[-6000:]
+    finally:
+        server.close()
+
+
 @pytest.mark.skipif(not OLD_LIBSSH2, reason="libssh2 1.11 signs and checks RSA with SHA-2")
 def test_diagnosis__an_rsa_host_key_with_libssh2_1_10(ferryd, place):
     sshd = Sshd(place / "rsa", host_key="rsa", extra="HostKeyAlgorithms rsa-sha2-512,rsa-sha2-256").start()
@@ -165,6 +205,20 @@ def test_diagnosis__a_revoked_host_key(ferryd, reach, partner):
         f.write(f"@revoked * {public_key(partner.host_key)}\n")
     reach()
     check(ferryd, "host-key", "SSH-HOSTKEY-REVOKED", fingerprint(partner.host_key), "ask the partner")
+
+
+def test_diagnosis__an_expired_host_certificate(ferryd, reach, partner, place):
+    """@cert-authority in known_hosts; sshd shows a certificate of it that was good until 2021."""
+    authority = make_key(place / "ca")
+    subprocess.run(["ssh-keygen", "-q", "-s", str(authority), "-h", "-I", "sftp", "-n", "127.0.0.1",
+                    "-V", "20200101:20210101", f"{partner.host_key}.pub"], check=True)
+    partner.configure(extra=f"HostCertificate {partner.host_key}-cert.pub")
+    partner.restart()
+    partner.known_hosts.write_text(f"@cert-authority [127.0.0.1]:{partner.port} {public_key(authority)}\n")
+    reach()
+    check(ferryd, "host-key", "SSH-HOSTKEY-CERT", "has expired (2021-01-01T00:00:00.000Z)", f"{partner.known_hosts}:1",
+          "No login was sent", "Ask the partner for a certificate that is valid",
+          f"ferryctl trust partner {fingerprint(partner.host_key)}")
 
 
 # ---- login ----
@@ -282,6 +336,45 @@ def test_diagnosis__cut_in_the_middle_of_a_file(ferryd, reach, partner):
         check(ferryd, "read", "SSH-LOST", "connection", arguments=["--write", "--path", str(partner.home)])
 
 
+def leases(ferryd):
+    return sum(p["leases"] for p in ferryd.items("status", "endpoint") if p["name"] == "partner")
+
+
+def ends_by_reset(partner, proxy):
+    """A firewall that has forgotten the connection."""
+    proxy.reset()
+
+
+def ends_by_server(partner, proxy):
+    """sshd ends what is idle, or is restarted."""
+    partner.restart()
+
+
+@pytest.mark.parametrize("end", [ends_by_reset, ends_by_server])
+def test_diagnosis__cut_while_idle(end, ferryd, route_in, partner):
+    source, destination = route_in
+    with Proxy(partner.port) as proxy:
+        partner.known_hosts.write_text(f"[127.0.0.1]:{proxy.port} {public_key(partner.host_key)}\n")
+        ferryd.endpoints["partner"].update(port=proxy.port, connections=1)
+        ferryd.endpoints["partner"]["trace"] = {"when": "always"}  # no failure: else it would not be written
+        ferryd.routes["in"]["from"]["poll"] = "1h"
+        drop(source, "first", b"1")
+        ferryd.start()
+        wait_for(lambda: visible(destination) == ["first"], "the first file")
+        wait_for(lambda: not visible(source) and leases(ferryd) == 0, "an idle connection")
+        end(partner, proxy)
+        drop(source, "second", b"2")
+        ferryd.say("poll", "in")
+        wait_for(lambda: len(visible(destination)) == 2, "the second file")
+        assert visible(destination) == ["first", "second"] and proxy.connections == 2
+    error = next(l for l in ferryd.log_text().splitlines() if "code=NET-IDLE-END" in l).split('reason="')[1].rstrip('"')
+    print(f"\nNET-IDLE-END: {error}")
+    check_brief(error)
+    for word in ("while it was idle", "SSH-LOST: the connection ended", "a new one is made", "`keepalive:`"):
+        assert word in error, error
+    wait_for(lambda: error in ferryd.trace_text(), "the trace")
+
+
 def evil(partner, mode):
     partner.configure(subsystem=f"/usr/bin/python3 {os.path.dirname(__file__)}/../lib/evil_sftp.py {mode}")
     partner.restart()
@@ -350,8 +443,25 @@ def ferryd_dns_code():
 
 
 def test_diagnosis__nobody_listens(ferryd, reach):
-    reach(port=free_port())
-    check(ferryd, "tcp", "NET-REFUSED", "127.0.0.1")
+    port = free_port()
+    reach(port=port)
+    error = check(ferryd, "tcp", "NET-REFUSED", f"connect to 127.0.0.1 port {port}: ", "is the server running?")
+    assert error["message"].count("127.0.0.1") == error["message"].count(str(port)) == 1
+
+
+def test_diagnosis__nobody_listens_behind_a_name(ferryd, reach):
+    port = free_port()
+    reach(host="localhost", port=port)
+    error = check(ferryd, "tcp", "NET-REFUSED", "localhost: ", "is the server running?")
+    assert error["message"].count(str(port)) == 1
+
+
+@pytest.mark.parametrize("kind", ["socks5", "http"])
+def test_diagnosis__a_proxy_that_is_down(kind, ferryd, reach):
+    port = free_port()
+    reach(proxy={kind: {"host": "127.0.0.1", "port": port}})
+    error = check(ferryd, "tcp", "PROXY-DOWN", f"proxy: connect to 127.0.0.1 port {port}: ")
+    assert error["message"].count("127.0.0.1") == error["message"].count(str(port)) == 1
 
 
 def test_diagnosis__nobody_answers(ferryd, reach):
