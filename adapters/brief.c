@@ -156,7 +156,7 @@ const char *brief_list(const char *list, const struct brief_items *items, char *
 	}
 	if (left)
 		(void)snprintf(out + used, room - used, " and %zu more, all in the trace", left);
-	return out;
+	return used ? out : brief_words(NULL, out, room); /* nothing but dividers */
 }
 
 /* ---- a message ----------------------------------------------------------------------------- */

@@ -18,6 +18,14 @@ static bool holds(const char *data, size_t n, const char *word)
 	return memmem(data, n, word, strlen(word)) != NULL;
 }
 
+/* Ends of lines are not worth showing. */
+static size_t without_end(const char *p, size_t n)
+{
+	while (n && (p[n - 1] == '\r' || p[n - 1] == '\n'))
+		n--;
+	return n;
+}
+
 /* OpenSSH writes one of these lines in clear and hangs up (MaxStartups, PerSourcePenalties). */
 static bool is_refusal(const char *p, size_t n)
 {
@@ -80,7 +88,7 @@ int diagnosis_not_ssh(const void *first, size_t n, struct err *e)
 
 	if (!n)
 		return hung_up(e);
-	seen = escape(p, n, text, sizeof(text));
+	seen = escape(p, without_end(p, n), text, sizeof(text));
 	if (is_refusal(p, n))
 		return refused_in_words(seen, e);
 	if (is_tls(first, n))
@@ -125,6 +133,12 @@ int diagnosis_flood(size_t lines, size_t bytes, const void *first, size_t n, str
 
 /* ---- key exchange -------------------------------------------------------------------------- */
 
+/* What the linked library lacks is not in our list. */
+static bool offers(const struct diagnosis_algorithms *a, const char *part)
+{
+	return a->ours && strstr(a->ours, part);
+}
+
 static const char *algorithm_cure(const struct diagnosis_algorithms *a)
 {
 	switch (a->which) {
@@ -136,12 +150,16 @@ static const char *algorithm_cure(const struct diagnosis_algorithms *a)
 			       "run ferryd with libssh2 1.11.1 (Debian 13)";
 		return "Ask the partner to add an Ed25519 or ECDSA host key";
 	case DIAGNOSIS_CIPHER:
-		return "Ask the partner to allow aes128-ctr or aes256-ctr, or run ferryd with "
-		       "libssh2 1.11.1, which has AES-GCM";
+		return offers(a, "-gcm@") ? "Ask the partner to allow aes128-ctr, aes256-ctr or "
+		                            "aes256-gcm@openssh.com"
+		                          : "Ask the partner to allow aes128-ctr or aes256-ctr, or "
+		                            "run ferryd with libssh2 1.11.1, which has AES-GCM";
 	case DIAGNOSIS_MAC:
-		return "Ask the partner to allow hmac-sha2-256 or hmac-sha2-512, or run ferryd "
-		       "with "
-		       "libssh2 1.11.1, which has the -etm forms";
+		return offers(a, "-etm@")
+		               ? "Ask the partner to allow hmac-sha2-256 or hmac-sha2-512"
+		               : "Ask the partner to allow hmac-sha2-256 or "
+		                 "hmac-sha2-512, or run ferryd with libssh2 1.11.1, "
+		                 "which has the -etm forms";
 	case DIAGNOSIS_KEX:
 		return "Ask the partner to allow curve25519-sha256 or "
 		       "diffie-hellman-group14-sha256";
@@ -376,7 +394,7 @@ int diagnosis_account(const void *text, size_t n, struct err *e)
 			        "server says \"%s\" where SFTP should begin. It is locked, "
 			        "expired, or has no shell that may run SFTP: ask the partner "
 			        "to look at the account",
-			        escape(text, n, shown, sizeof(shown)));
+			        escape(text, without_end(text, n), shown, sizeof(shown)));
 	return 0;
 }
 

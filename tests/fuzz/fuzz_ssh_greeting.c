@@ -1,12 +1,21 @@
 /*
  * Any bytes from a server before encryption: lines, identification, KEXINIT, DISCONNECT. What is
  * understood does not depend on how the network cut the bytes (the first byte chooses the cuts),
- * texts stay inside their room, and each diagnosis is one line.
+ * texts stay inside their room, and each diagnosis is at most three lines of a terminal (brief.h).
  */
+#include "adapters/brief.h"
 #include "adapters/diagnosis.h"
 #include "adapters/sftp/identification.h"
 #include "adapters/sftp/kexinit.h"
+#include "daemon/base/escape.h"
+#include "daemon/base/mem.h"
 #include "tests/fuzz/oracle.h"
+
+static void must_tell_briefly(int returned, const struct err *e)
+{
+	must_tell(returned, e);
+	must(brief_lines(e->message) <= BRIEF_LINES);
+}
 
 /* Sizes of pieces: 0 is everything at once. */
 static size_t piece(uint8_t cuts, size_t at, size_t left)
@@ -45,10 +54,10 @@ static void tell(const struct identification *id, enum identification_state stat
 	struct err e;
 
 	if (state == IDENTIFICATION_FLOOD)
-		must_tell(diagnosis_flood(id->lines, id->bytes, id->first, id->first_bytes, &e),
-		          &e);
+		must_tell_briefly(
+		        diagnosis_flood(id->lines, id->bytes, id->first, id->first_bytes, &e), &e);
 	else
-		must_tell(diagnosis_not_ssh(id->first, id->first_bytes, &e), &e);
+		must_tell_briefly(diagnosis_not_ssh(id->first, id->first_bytes, &e), &e);
 }
 
 static void check_identification(uint8_t cuts, const uint8_t *data, size_t size)
@@ -64,7 +73,7 @@ static void check_identification(uint8_t cuts, const uint8_t *data, size_t size)
 	must(whole.lines <= IDENTIFICATION_LINES);
 	must(whole.bytes <= IDENTIFICATION_BYTES + IDENTIFICATION_LINE_BYTES);
 	tell(&whole, state);
-	must_tell(diagnosis_not_ssh(data, size, &e), &e);
+	must_tell_briefly(diagnosis_not_ssh(data, size, &e), &e);
 }
 
 /* ---- key exchange -------------------------------------------------------------------------- */
@@ -106,7 +115,7 @@ static void compare_lists(const struct kexinit *theirs)
 	must(missing <= KEX_COMPRESSION_IN && *kex_list_name(missing));
 	a.which = DIAGNOSIS_CIPHER;
 	a.theirs = theirs->list[missing];
-	must_tell(diagnosis_no_common(&a, &e), &e);
+	must_tell_briefly(diagnosis_no_common(&a, &e), &e);
 }
 
 static void check_payload(const uint8_t *data, size_t size)
@@ -128,7 +137,7 @@ static void tell_goodbye(const struct kex_tap *tap)
 	struct err e;
 
 	must(strlen(tap->disconnect_text) < sizeof(tap->disconnect_text));
-	must_tell(diagnosis_lost(&loss, &e), &e);
+	must_tell_briefly(diagnosis_lost(&loss, &e), &e);
 }
 
 static void check_kex(uint8_t cuts, const uint8_t *data, size_t size)
@@ -145,6 +154,26 @@ static void check_kex(uint8_t cuts, const uint8_t *data, size_t size)
 	kex_tap_release(&cut);
 }
 
+/* ---- what is shown of it ------------------------------------------------------------------- */
+
+static void must_fit(const char *shown, size_t room)
+{
+	must(*shown && strlen(shown) < room);
+	must_be_visible(shown, strlen(shown), 0);
+	must(escape_is_utf8(shown, strlen(shown)));
+}
+
+static void check_brief(uint8_t first, const uint8_t *data, size_t size)
+{
+	static const struct brief_items names = {",", ", ", false};
+	size_t room = BRIEF_ROOM_LEAST + first;
+	char *text = mem_dup_bytes(data, size), out[BRIEF_ROOM_LEAST + UINT8_MAX];
+
+	must_fit(brief_list(text, &names, out, room), room);
+	must_fit(brief_text(text, out, room), room);
+	free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	if (size < 1)
@@ -152,5 +181,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	check_identification(data[0], data + 1, size - 1);
 	check_kex(data[0], data + 1, size - 1);
 	check_payload(data + 1, size - 1);
+	check_brief(data[0], data + 1, size - 1);
 	return 0;
 }

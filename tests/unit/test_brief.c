@@ -94,6 +94,7 @@ static void test_brief__shows_whole_items_and_counts_the_rest(void **state)
 	(void)state;
 	check_list(NULL, 72, "(unknown)");
 	check_list("", 72, "(unknown)");
+	check_list(",,", 72, "(unknown)");
 	check_list("one", 72, "one");
 	check_list("one,two,three", 72, "one, two, three");
 	check_list("aaaaaaaaaaaaaaaaaaaa,bbbbbb,c,d", 72, "aaaaaaaaaaaaaaaaaaaa, bbbbbb, c, d");

@@ -36,6 +36,7 @@ static void test_diagnosis__names_what_answers_instead(void **state)
 	        {"\x15\x03\x01", "SSH-NOT-SSH", ERR_CONFIG, "TLS"},
 	        {"\x1b[2J", "SSH-NOT-SSH", ERR_PROTOCOL, "\\x1b[2J"},
 	        {"Not allowed at this time\r\n", "SSH-BANNER-REFUSED", ERR_BUSY, "PerSource"},
+	        {"Not allowed at this time\r\n", "SSH-BANNER-REFUSED", ERR_BUSY, "time\"."},
 	        {"Exceeded MaxStartups\r\n", "SSH-BANNER-REFUSED", ERR_BUSY, "MaxStartups"},
 	};
 
@@ -154,6 +155,29 @@ static void test_diagnosis__login_and_loss(void **state)
 	check_err(&e, "SSH-LOST", ERR_NETWORK, "reason 2");
 }
 
+/* What the linked library has already is no cure. */
+static void test_diagnosis__a_newer_library_is_told_where_it_helps(void **state)
+{
+	struct diagnosis_algorithms a = {.which = DIAGNOSIS_CIPHER,
+	                                 .ours = "aes128-ctr",
+	                                 .theirs = "x",
+	                                 .library = "libssh2 1.10.0"};
+	struct err e;
+
+	(void)state;
+	(void)diagnosis_no_common(&a, &e);
+	check_err(&e, "SSH-KEX-NO-CIPHER", ERR_CONFIG, "with libssh2 1.11.1, which has AES-GCM");
+	a.ours = "aes128-ctr,aes128-gcm@openssh.com";
+	(void)diagnosis_no_common(&a, &e);
+	check_err(&e, "SSH-KEX-NO-CIPHER", ERR_CONFIG, "or aes256-gcm@openssh.com; the server");
+	a.which = DIAGNOSIS_MAC;
+	(void)diagnosis_no_common(&a, &e);
+	check_err(&e, "SSH-KEX-NO-MAC", ERR_CONFIG, "which has the -etm forms");
+	a.ours = "hmac-sha2-256-etm@openssh.com";
+	(void)diagnosis_no_common(&a, &e);
+	check_err(&e, "SSH-KEX-NO-MAC", ERR_CONFIG, "or hmac-sha2-512; the server");
+}
+
 /* Thirty keys of an agent. */
 static void test_diagnosis__shows_the_first_of_many_logins(void **state)
 {
@@ -211,6 +235,7 @@ int main(void)
 	        cmocka_unit_test(test_diagnosis__shows_both_lists),
 	        cmocka_unit_test(test_diagnosis__host_key_messages_hold_everything),
 	        cmocka_unit_test(test_diagnosis__login_and_loss),
+	        cmocka_unit_test(test_diagnosis__a_newer_library_is_told_where_it_helps),
 	        cmocka_unit_test(test_diagnosis__shows_the_first_of_many_logins),
 	        cmocka_unit_test(test_diagnosis__the_rest_is_brief_too),
 	};
