@@ -175,6 +175,8 @@ int ssh_interrupted(struct ssh *s, enum ssh_phase phase, int64_t budget_ms, stru
 		trace_timeout(s, &seen, e);
 		if (phase == SSH_IDENTIFICATION)
 			return diagnosis_silence(budget_ms, e);
+		if (!budget_ms) /* the wait had a limit of its own, and says it */
+			return e->kind;
 		return diagnosis_timeout(phases[phase].timeout_code, phases[phase].words, budget_ms,
 		                         phases[phase].setting, e);
 	}
