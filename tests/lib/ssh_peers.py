@@ -32,6 +32,7 @@ sys.dont_write_bytecode = True
 
 from lib.keys import make_key, public_key  # noqa: E402
 from lib.processes import free_port  # noqa: E402
+from lib.proxies import pump  # noqa: E402
 from lib.reach_peers import start_reach  # noqa: E402
 
 IDENTIFICATION = b"SSH-2.0-Hostile_1.0\r\n"
@@ -154,7 +155,7 @@ class Cutter:
         limit, stall = self.limit, self.stall
         self.open.append(client)
         with socket.create_connection(("127.0.0.1", self.target)) as server:
-            threading.Thread(target=self.upstream, args=(client, server), daemon=True).start()
+            threading.Thread(target=pump, args=(client, server), daemon=True).start()
             self.downstream(server, client, limit, stall)
 
     def drop(self):
@@ -164,15 +165,6 @@ class Cutter:
             except OSError:
                 pass
         self.open.clear()
-
-    @staticmethod
-    def upstream(client, server):
-        try:
-            while data := client.recv(65536):
-                server.sendall(data)
-            server.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
 
     @staticmethod
     def downstream(server, client, limit, stall):

@@ -127,15 +127,16 @@ static inline const char *partner_fails(struct partner *p, struct err *e)
 	return e->code;
 }
 
-#define check_code(p, e, want)                                                               \
+#define check_same_code(got, want, e)                                                        \
 	do {                                                                                 \
-		const char *got_code = partner_fails(p, e);                                  \
+		const char *got_code = got;                                                  \
 		if (strcmp(got_code, want) != 0) {                                           \
 			(void)fprintf(stderr, "%s:%d: %s, not %s: %s\n", __FILE__, __LINE__, \
 			              got_code, want, (e)->message);                         \
 			abort();                                                             \
 		}                                                                            \
 	} while (0)
+#define check_code(p, e, want) check_same_code(partner_fails(p, e), want, e)
 
 /* The message has these words; any words, if NULL. */
 static inline bool says(const struct err *e, const char *words)

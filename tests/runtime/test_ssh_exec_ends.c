@@ -45,24 +45,6 @@ static const char *run(struct attempt *a, const char *steps)
 	return run_for(a->connection, steps, 20000, &a->e);
 }
 
-#define check_run(got, want, e)                                                              \
-	do {                                                                                 \
-		const char *got_code = got;                                                  \
-		if (strcmp(got_code, want) != 0) {                                           \
-			(void)fprintf(stderr, "%s:%d: %s, not %s: %s\n", __FILE__, __LINE__, \
-			              got_code, want, (e)->message);                         \
-			abort();                                                             \
-		}                                                                            \
-	} while (0)
-
-static bool is_told(const struct err *e, const char *part)
-{
-	if (strstr(e->message, part))
-		return true;
-	(void)fprintf(stderr, "no \"%s\" in: %s\n", part, e->message);
-	return false;
-}
-
 static void leave(struct attempt *a)
 {
 	check(sftp->is_alive(a->connection) && sftp->ping(a->connection, &a->e) == 0);
@@ -77,17 +59,17 @@ static void tells(struct worker *w)
 
 	(void)w;
 	connect_to_it(&a);
-	check_run(run(&a, "say done; status 0; close"), "OK", &a.e);
-	check_run(run(&a, "status 0; close"), "OK", &a.e);
-	check_run(run(&a, "say done; status 3; close"), "EXEC-FAILED", &a.e);
+	check_same_code(run(&a, "say done; status 0; close"), "OK", &a.e);
+	check_same_code(run(&a, "status 0; close"), "OK", &a.e);
+	check_same_code(run(&a, "say done; status 3; close"), "EXEC-FAILED", &a.e);
 	check(a.e.native == 3);
-	check_run(run(&a, "say done; status 4294967295; close"), "EXEC-FAILED", &a.e);
-	check(a.e.native == -1 && is_told(&a.e, "status -1"));
-	check_run(run(&a, "say done; signal TERM; close"), "EXEC-SIGNAL", &a.e);
-	check(is_told(&a.e, "signal TERM"));
-	check_run(run(&a, "signal TERM; status 0; close"), "EXEC-SIGNAL", &a.e);
-	check_run(run(&a, "signal a\tb@host; close"), "EXEC-SIGNAL", &a.e);
-	check(is_told(&a.e, "signal a\\x09b@host"));
+	check_same_code(run(&a, "say done; status 4294967295; close"), "EXEC-FAILED", &a.e);
+	check(a.e.native == -1 && says(&a.e, "status -1"));
+	check_same_code(run(&a, "say done; signal TERM; close"), "EXEC-SIGNAL", &a.e);
+	check(says(&a.e, "signal TERM"));
+	check_same_code(run(&a, "signal TERM; status 0; close"), "EXEC-SIGNAL", &a.e);
+	check_same_code(run(&a, "signal a\tb@host; close"), "EXEC-SIGNAL", &a.e);
+	check(says(&a.e, "signal a\\x09b@host"));
 	leave(&a);
 }
 
@@ -99,9 +81,9 @@ static void test_exec_ends__as_the_server_tells(void **state)
 
 static void check_untold(struct attempt *a, const char *steps)
 {
-	check_run(run(a, steps), "EXEC-NO-STATUS", &a->e);
+	check_same_code(run(a, steps), "EXEC-NO-STATUS", &a->e);
 	check(a->e.kind == ERR_OBJECT);
-	check(is_told(&a->e, "without telling its exit status"));
+	check(says(&a->e, "without telling its exit status"));
 }
 
 /* libssh2 has status 0 for all of these. */
@@ -114,12 +96,12 @@ static void tells_nothing(struct worker *w)
 	check_untold(&a, "close");
 	check_untold(&a, "eof; close");
 	check_untold(&a, "say half of it; close");
-	check(is_told(&a.e, "half of it"));
+	check(says(&a.e, "half of it"));
 	check_untold(&a, "say out; complain session killed; eof; nap; close");
-	check(is_told(&a.e, "session killed"));
+	check(says(&a.e, "session killed"));
 	check_untold(&a, "say out; broken signal; close");
 	check(strcmp(run(&a, "say out; broken status; close"), "OK") != 0);
-	check_run(run(&a, "say done; status 0; close"), "OK", &a.e);
+	check_same_code(run(&a, "say done; status 0; close"), "OK", &a.e);
 	leave(&a);
 }
 
@@ -135,11 +117,11 @@ static void tells_late(struct worker *w)
 
 	(void)w;
 	connect_to_it(&a);
-	check_run(run(&a, "say done; eof; nap; status 0; nap; close"), "OK", &a.e);
-	check_run(run(&a, "say done; status 0; eof; nap; close"), "OK", &a.e);
-	check_run(run(&a, "status 5; nap; say done; eof; close"), "EXEC-FAILED", &a.e);
-	check_run(run_for(a.connection, "say done; status 0; eof", 1500, &a.e), "EXEC-TIMEOUT",
-	          &a.e);
+	check_same_code(run(&a, "say done; eof; nap; status 0; nap; close"), "OK", &a.e);
+	check_same_code(run(&a, "say done; status 0; eof; nap; close"), "OK", &a.e);
+	check_same_code(run(&a, "status 5; nap; say done; eof; close"), "EXEC-FAILED", &a.e);
+	check_same_code(run_for(a.connection, "say done; status 0; eof", 1500, &a.e),
+	                "EXEC-TIMEOUT", &a.e);
 	leave(&a);
 }
 
@@ -158,10 +140,10 @@ static void tells_of_another(struct worker *w)
 
 	(void)w;
 	connect_to_it(&a);
-	check_run(run_for(a.connection, "say begun", 500, &a.e), "EXEC-TIMEOUT", &a.e);
+	check_same_code(run_for(a.connection, "say begun", 500, &a.e), "EXEC-TIMEOUT", &a.e);
 	check_untold(&a, "say out; first status 0; close");
 	check_untold(&a, "say out; first status 3; first signal KILL; close");
-	check_run(run(&a, "say out; first status 3; status 0; close"), "OK", &a.e);
+	check_same_code(run(&a, "say out; first status 3; status 0; close"), "OK", &a.e);
 	leave(&a);
 }
 
@@ -199,7 +181,7 @@ static void tells_crosswise(struct worker *w)
 	rig_await(&f.begun);
 	check_untold(&a, "nap; say second; first status 7; go; close");
 	rig_await(&f.done);
-	check_run(f.code, "EXEC-FAILED", &f.e);
+	check_same_code(f.code, "EXEC-FAILED", &f.e);
 	check(f.e.native == 7);
 	leave(&a);
 }
