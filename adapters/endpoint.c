@@ -4,12 +4,8 @@
 
 #include "adapters/endpoint_state.h"
 #include "adapters/logins.h"
-#include "adapters/proofs.h"
 #include "daemon/base/clock.h"
-#include "daemon/base/log.h"
 #include "daemon/base/mem.h"
-
-enum { AGAIN_FIRST_MS = 100 }; /* after "too many", while the server may not have noticed an end */
 
 /* In the frame of endpoint_lease. Leaves the list when it is served or failed. */
 struct waiter {
@@ -62,13 +58,6 @@ void slot_retire(struct slot *s)
 	close_when_unused(s);
 }
 
-static void remember_trace(struct endpoint *p, struct trace *t)
-{
-	const char *file = trace_file(t);
-
-	(void)snprintf(p->trace_file, sizeof(p->trace_file), "%s", file ? file : "");
-}
-
 static bool explains_itself(const struct err *e)
 {
 	return e->kind == ERR_CANCELED || e->kind == ERR_POLICY ||
@@ -81,7 +70,7 @@ static void note_failure(struct slot *s, const struct err *e)
 	if (!e || explains_itself(e))
 		return;
 	trace_failed(s->trace, e);
-	remember_trace(s->endpoint, s->trace);
+	endpoint_trace_remember(s->endpoint, s->trace);
 }
 
 static bool is_fatal(int result)
@@ -138,7 +127,7 @@ void slot_give_back(struct slot *s)
 	endpoint_pump(p);
 }
 
-/* ---- connecting ---------------------------------------------------------------------------- */
+/* ---- who waits ----------------------------------------------------------------------------- */
 
 static void serve(struct waiter *w, struct slot *s)
 {
@@ -148,7 +137,7 @@ static void serve(struct waiter *w, struct slot *s)
 	signal_raise(&w->served);
 }
 
-static void fail_waiters(struct endpoint *p, const struct err *cause, const char *context)
+void endpoint_fail_waiters(struct endpoint *p, const struct err *cause, const char *context)
 {
 	struct link *l;
 
@@ -159,137 +148,6 @@ static void fail_waiters(struct endpoint *p, const struct err *cause, const char
 		w->result = err_wrap(w->failure, "%s", context);
 		signal_raise(&w->served);
 	}
-}
-
-/* What an operator ordered, else what is configured. */
-static void obey(const struct endpoint *p, struct trace *t)
-{
-	if (!p->has_order) {
-		trace_into(t, NULL); /* first: what is due goes where it was due */
-		trace_set(t, p->settings->trace_mask, p->settings->trace_when);
-		return;
-	}
-	trace_into(t, p->order.file[0] ? p->order.file : NULL);
-	trace_set(t, p->order.mask, p->order.mask ? TRACE_ALWAYS : TRACE_NEVER);
-}
-
-static struct trace *begin_trace(struct endpoint *p)
-{
-	static const struct trace_config nowhere = {.when = TRACE_NEVER};
-	struct trace *t = trace_new(p->config ? &p->config->trace : &nowhere, p->settings->name,
-	                            p->settings->trace_mask, p->settings->trace_when);
-
-	if (p->settings->host)
-		trace_about(t, "host", "%s port %d", p->settings->host, p->settings->port);
-	else if (p->settings->root)
-		trace_about(t, "directory", "%s", p->settings->root);
-	if (p->settings->user)
-		trace_about(t, "user", "%s", p->settings->user);
-	obey(p, t);
-	return t;
-}
-
-static void add_slot(struct endpoint *p, struct connection *c, struct trace *t)
-{
-	struct slot *s = mem_new_of(struct slot);
-
-	s->endpoint = p;
-	s->connection = c;
-	s->trace = t;
-	s->born_ms = s->used_ms = s->pinged_ms = clock_mono_ms();
-	s->room = p->adapter->capabilities(c)->concurrent_operations;
-	p->room_each = s->room;
-	obey(p, t); /* an order may have come or ended while it connected */
-	list_append(&p->slots, &s->link);
-	ceiling_connected(&p->ceiling, ++p->live);
-	if (!p->has_keeper) {
-		p->has_keeper = true;
-		group_start(&p->fibers, "keep connections", endpoint_keep, p);
-	}
-}
-
-/* Once all who tried have their answer: how many connections does the server take? */
-static void tell_ceiling(struct endpoint *p)
-{
-	const struct ceiling *c = &p->ceiling;
-
-	if (p->connecting > 0 || c->allowed == p->told_allowed)
-		return;
-	p->told_allowed = c->allowed;
-	if (c->last.kind)
-		log_warn("the server allows fewer connections than configured, going on with those",
-		         "endpoint=%s allowed=%d configured=%d code=%s error=\"%s\"",
-		         p->settings->name, c->allowed, c->most, c->last.code, c->last.message);
-	else
-		log_info("the server allows all connections again", "endpoint=%s configured=%d",
-		         p->settings->name, c->most);
-}
-
-static void connect_failed(struct endpoint *p, struct trace *t, const struct err *e)
-{
-	char context[128];
-
-	(void)snprintf(context, sizeof(context), "connect to %s", p->settings->name);
-	if (e->kind == ERR_CANCELED) {
-		fail_waiters(p, e, context);
-		return;
-	}
-	trace_failed(t, e);
-	remember_trace(p, t);
-	if (e->kind == ERR_BUSY && p->live + p->connecting > 0) {
-		ceiling_refused(&p->ceiling, p->live, clock_mono_ms(), e);
-		return; /* those serve who waits */
-	}
-	breaker_failed(&p->breaker, clock_mono_ms(), e);
-	if (p->live == 0 || p->breaker.state == BREAKER_STOPPED)
-		fail_waiters(p, e, context);
-}
-
-/* The server may still count a connection of ours that has ended. */
-static bool may_linger(const struct endpoint *p)
-{
-	return p->closed_ms && clock_mono_ms() - p->closed_ms < CEILING_LINGER_MS;
-}
-
-static int connect_patiently(struct endpoint *p, struct trace *t, struct connection **c,
-                             struct err *e)
-{
-	int64_t wait_ms = AGAIN_FIRST_MS;
-	int r = p->adapter->connect(p->settings, t, c, e);
-
-	while (r == ERR_BUSY && may_linger(p)) {
-		TRACE(t, TRACE_ERROR, "%s: %s", e->code, e->message);
-		r = fiber_sleep(wait_ms, "the server to notice that a connection has ended", e);
-		if (r == 0)
-			r = p->adapter->connect(p->settings, t, c, e);
-		wait_ms *= 2;
-	}
-	return r;
-}
-
-static void connect_fiber(void *arg)
-{
-	struct endpoint *p = arg;
-	struct trace *t = begin_trace(p);
-	uint64_t proofs = proofs_look(p->settings);
-	struct connection *c = NULL;
-	struct err e;
-	int r = logins_await(p->settings->fingerprint, proofs, &e);
-
-	if (r == 0) {
-		r = connect_patiently(p, t, &c, &e);
-		logins_end(p->settings->fingerprint, proofs, r, &e);
-	}
-	p->connecting--;
-	if (r < 0) {
-		p->refused_proofs = proofs;
-		connect_failed(p, t, &e);
-	} else
-		add_slot(p, c, t);
-	tell_ceiling(p);
-	endpoint_pump(p);
-	if (r < 0)
-		trace_free(t);
 }
 
 /* How many connections should be on their way for those who wait. Until the first one tells how
@@ -350,7 +208,7 @@ static void refuse(struct endpoint *p)
 	else
 		(void)snprintf(context, sizeof(context), "%.64s, next attempt in %lld s",
 		               p->settings->name, (long long)(left + 999) / 1000);
-	fail_waiters(p, &p->breaker.last, context);
+	endpoint_fail_waiters(p, &p->breaker.last, context);
 }
 
 void endpoint_pump(struct endpoint *p)
@@ -368,7 +226,7 @@ void endpoint_pump(struct endpoint *p)
 		return;
 	while (may_open(p) && p->connecting < wanted(p)) {
 		p->connecting++;
-		group_start(&p->fibers, "connect", connect_fiber, p);
+		group_start(&p->fibers, "connect", endpoint_connect, p);
 	}
 	if (!p->live && !p->connecting && !p->closing)
 		refuse(p);
@@ -534,39 +392,6 @@ void endpoint_reset(struct endpoint *p)
 	ceiling_reset(&p->ceiling);
 	p->told_allowed = p->ceiling.allowed;
 	endpoint_pump(p);
-}
-
-static void obey_all(struct endpoint *p)
-{
-	list_for_each(l, &p->slots) obey(p, list_item(l, struct slot, link)->trace);
-}
-
-/* Ends the order when its time is over. */
-static void order_fiber(void *arg)
-{
-	struct endpoint *p = arg;
-	int serial = p->order_serial;
-	struct err e;
-
-	while (p->order_serial == serial && p->order.until_ms > clock_mono_ms())
-		if (signal_wait(&p->order_changed, "end of an ordered trace",
-		                deadline_in(p->order.until_ms - clock_mono_ms()),
-		                &e) == ERR_CANCELED)
-			return;
-	if (p->order_serial == serial)
-		endpoint_trace_set(p, NULL);
-}
-
-void endpoint_trace_set(struct endpoint *p, const struct trace_order *order)
-{
-	p->order_serial++;
-	signal_raise(&p->order_changed);
-	p->has_order = order != NULL;
-	if (order)
-		p->order = *order;
-	obey_all(p);
-	if (order && order->until_ms != INT64_MAX && !p->is_ending)
-		group_start(&p->fibers, "ordered trace", order_fiber, p);
 }
 
 void endpoint_status(const struct endpoint *p, struct endpoint_status *out)

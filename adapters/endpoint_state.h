@@ -1,6 +1,7 @@
 /*
- * The inside of an endpoint (endpoint.h), shared by the pool (endpoint.c) and the keeper of its
- * idle connections (endpoint_keep.c). Belongs to the endpoint's worker.
+ * The inside of an endpoint (endpoint.h), shared by the pool (endpoint.c), what makes a connection
+ * (endpoint_connect.c), the keeper of the idle ones (endpoint_keep.c) and their traces
+ * (endpoint_trace.c). Belongs to the endpoint's worker.
  */
 #pragma once
 #include "adapters/breaker.h"
@@ -58,6 +59,18 @@ bool slot_is_worn(const struct slot *s);
 void slot_judge(struct slot *s, int result, const struct err *e);
 /* The lease itself. */
 void slot_give_back(struct slot *s);
+
+/* The fiber that makes one connection; `connecting` counts it already. */
+void endpoint_connect(void *endpoint);
+/* Each gets `cause` with the context. */
+void endpoint_fail_waiters(struct endpoint *p, const struct err *cause, const char *context);
+
+/* The trace of a connection that is to be made. */
+struct trace *endpoint_trace_begin(struct endpoint *p);
+/* What an operator ordered, else what is configured, is in force for it. */
+void endpoint_trace_obey(const struct endpoint *p, struct trace *t);
+/* It explains the last failure. */
+void endpoint_trace_remember(struct endpoint *p, struct trace *t);
 
 /* The keeper's fiber: pings idle connections and closes those that are idle for too long. Lives
  * while there are connections. */
