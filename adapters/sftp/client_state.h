@@ -1,6 +1,7 @@
 /*
  * Inside of the SFTP client, shared by client.c (its two fibers, what answers do), handshake.c (how
- * it begins) and request.c (what callers hold). Nobody else includes it.
+ * it begins), request.c (what callers hold) and client_trace.c (their lines in the trace). Nobody
+ * else includes it.
  */
 #pragma once
 #include "adapters/sftp/client.h"
@@ -46,6 +47,11 @@ void sftp_client_close_late(struct sftp_client *c, const void *handle, size_t n)
 /* An answer for rq has come: fills it. Negative: a breach of the protocol. */
 int sftp_request_fill(struct sftp_request *rq, unsigned type, struct wire_in *in, struct err *e);
 void sftp_client_slot_done(struct sftp_client *c, struct slot *slot);
+
+/* A request that leaves, an answer that has come; late where slot->rq is NULL. */
+void sftp_trace_request(const struct sftp_request *rq);
+void sftp_trace_answer(const struct sftp_client *c, const struct slot *slot, uint32_t id,
+                       unsigned type);
 
 /* Awaits more bytes from the stream. */
 int sftp_client_read_more(struct sftp_client *c, struct deadline d, struct err *e);

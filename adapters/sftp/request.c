@@ -3,7 +3,6 @@
 
 #include "adapters/sftp/client_state.h"
 #include "adapters/sftp/errors.h"
-#include "adapters/trace_text.h"
 #include "daemon/base/clock.h"
 #include "daemon/base/escape.h"
 #include "daemon/base/mem.h"
@@ -111,29 +110,6 @@ struct buf *sftp_client_out(struct sftp_client *c)
 	return &c->out;
 }
 
-static void trace_request(const struct sftp_request *rq)
-{
-	struct trace *t = rq->client->settings.trace;
-	struct trace_text line;
-
-	if (!trace_text_begin(&line, t, TRACE_SFTP))
-		return;
-	trace_text_add(&line, "> ");
-	trace_text_number(&line, rq->id);
-	trace_text_add(&line, " ");
-	trace_text_add(&line, sftp_ops[rq->op].name);
-	trace_text_add(&line, " ");
-	if (rq->path)
-		trace_text_escaped(&line, rq->path, strlen(rq->path));
-	if (rq->op == SFTP_READ || rq->op == SFTP_WRITE) {
-		trace_text_add(&line, " offset=");
-		trace_text_number(&line, rq->offset);
-		trace_text_add(&line, " bytes=");
-		trace_text_number(&line, rq->length);
-	}
-	trace_text_put(&line, t);
-}
-
 void sftp_request_send(struct sftp_request *rq)
 {
 	struct sftp_client *c = rq->client;
@@ -144,7 +120,7 @@ void sftp_request_send(struct sftp_request *rq)
 	slot->op = (uint16_t)rq->op;
 	slot->asked_us = clock_mono_us();
 	rq->state = SFTP_PENDING;
-	trace_request(rq);
+	sftp_trace_request(rq);
 	signal_raise(&c->out_filled);
 }
 
