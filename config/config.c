@@ -198,6 +198,14 @@ const struct route_config *config_route(const struct config *c, const char *name
 	return NULL;
 }
 
+const struct route_dest *config_route_dest(const struct route_config *r, const char *id)
+{
+	for (size_t i = 0; i < r->to_count; i++)
+		if (strcmp(r->to[i].id, id) == 0)
+			return &r->to[i];
+	return NULL;
+}
+
 const struct endpoint_config *config_endpoint(const struct config *c, const char *name)
 {
 	for (size_t i = 0; i < c->endpoint_count; i++)

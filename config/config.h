@@ -344,6 +344,7 @@ struct config *config_ref(const struct config *c);
 void config_unref(const struct config *c);
 
 const struct route_config *config_route(const struct config *c, const char *name);
+const struct route_dest *config_route_dest(const struct route_config *r, const char *id);
 const struct endpoint_config *config_endpoint(const struct config *c, const char *name);
 
 /* "libyaml 0.2.5" as linked. */

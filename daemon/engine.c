@@ -10,6 +10,7 @@
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/notify.h"
+#include "daemon/orphans.h"
 #include "daemon/route/command.h"
 #include "daemon/route/naming.h"
 #include "daemon/route/recover.h"
@@ -337,10 +338,12 @@ int engine_reload(struct engine *g, char **text, struct err *e)
 	fiber_shield_begin();     /* half a reload would be worse than none */
 	(void)work_run(load, &l, "reading the configuration", e); /* the report tells */
 	*text = mem_dup(buf_text(&l.report.text));
-	if (l.config)
+	if (l.config) {
 		swap(g, l.config);
-	else
+		orphans_tell(g, text);
+	} else {
 		r = refuse(g, *text, e);
+	}
 	fiber_shield_end();
 	config_report_release(&l.report);
 	if (r == 0)
@@ -431,6 +434,7 @@ static int bring_up(struct engine *g, struct err *e)
 		return r;
 	engine_start_tunnels(g, g->config);
 	start_routes(g, g->config);
+	orphans_tell(g, NULL);
 	r = control_server_start(&g->listener, &table, &g->control, e);
 	if (r == 0)
 		g->listener.fd = -1; /* the server's now */

@@ -10,6 +10,7 @@
 #include "daemon/base/clock.h"
 #include "daemon/base/mem.h"
 #include "daemon/engine.h"
+#include "daemon/orphans.h"
 #include "daemon/runtime/work.h"
 
 /* ---- status -------------------------------------------------------------------------------- */
@@ -107,6 +108,8 @@ static int status(void *arg, struct control_status *out, struct err *e)
 	}
 	if (r == 0)
 		r = engine_tunnel_status(g, &out->tunnels, &out->tunnel_count, e);
+	if (r == 0)
+		r = orphans_find(g, &out->orphans, &out->orphan_count, e);
 	config_unref(c);
 	if (r < 0)
 		control_status_release(out);
@@ -239,15 +242,24 @@ static int fibers(void *arg, struct control_fiber **out, size_t *count, struct e
 static int jobs(void *arg, const struct store_filter *f, struct store_job_info *out, size_t *count,
                 struct err *e)
 {
-	return store_jobs(((struct engine *)arg)->store, f, out, count, e);
+	struct engine *g = arg;
+	int r = store_jobs(g->store, f, out, count, e);
+
+	for (size_t i = 0; r == 0 && i < *count; i++)
+		orphans_mark(g, &out[i]);
+	return r;
 }
 
 static int show(void *arg, int64_t job, struct store_job_info *out,
                 struct store_delivery **deliveries, size_t *delivery_count,
                 struct store_event **events, size_t *event_count, struct err *e)
 {
-	return store_show(((struct engine *)arg)->store, job, out, deliveries, delivery_count,
-	                  events, event_count, e);
+	struct engine *g = arg;
+	int r = store_show(g->store, job, out, deliveries, delivery_count, events, event_count, e);
+
+	if (r == 0)
+		orphans_mark(g, out);
+	return r;
 }
 
 /* ---- commands ------------------------------------------------------------------------------ */
@@ -359,6 +371,8 @@ static int retry_job(void *arg, int64_t job, struct err *e)
 	size_t n, m;
 	int r = store_show(g->store, job, info, &deliveries, &n, &events, &m, e);
 
+	if (r == 0)
+		r = orphans_refuse(g, &info->job, e);
 	if (r == 0)
 		r = store_retry(g->store, job, e);
 	if (r == 0 && engine_route(g, info->job.route))

@@ -28,6 +28,13 @@ void *mem_grow(void *p, size_t bytes)
 	return checked(realloc(p, bytes ? bytes : 1));
 }
 
+void *mem_room(void *array, size_t count, size_t size)
+{
+	if (count & (count - 1))
+		return array;
+	return mem_grow(array, (count ? 2 * count : 1) * size);
+}
+
 char *mem_dup(const char *text)
 {
 	return text ? mem_dup_bytes(text, strlen(text)) : NULL;

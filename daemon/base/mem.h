@@ -13,6 +13,8 @@ void *mem_new(size_t bytes);
 void *mem_new_array(size_t count, size_t bytes);
 /* Content kept, new part NOT zeroed. */
 void *mem_grow(void *p, size_t bytes);
+/* Room for one more after `count` of `size` bytes; grows by doubling. */
+void *mem_room(void *array, size_t count, size_t size);
 char *mem_dup(const char *text);		      /* NULL gives NULL */
 char *mem_dup_bytes(const void *data, size_t bytes); /* adds a NUL after the bytes */
 char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -63,6 +63,12 @@ const struct code_text codes_daemon[] = {
          "ferryctl retry JOB when it may go on."},
         {"OPERATOR-RETRY", ERR_POLICY, "An operator had the job tried again.", "ferryctl retry.",
          "Nothing."},
+        {"ROUTE-GONE", ERR_CONFIG,
+         "Files wait for a route that the configuration does not have any more.",
+         "The route was removed or renamed while files were under way.",
+         "Put it back under that name and reload: they go on where they were. Or ferryctl cancel "
+         "JOB: a file that was taken out of its directory is put back there, for whatever route "
+         "takes from it now."},
         {"SECRET-COMMAND", ERR_CONFIG, "The command that gives a secret failed.", "See its words.",
          "Run it by hand as the service's user."},
         {"SECRET-CREDENTIAL", ERR_CONFIG, "The credential is not there.",

@@ -147,6 +147,11 @@ const struct code_text codes_files[] = {
         {"DELIVER-EXISTS", ERR_POLICY, "The final name is taken and the route says exists: fail.",
          "An earlier delivery, or another sender.",
          "Move that file away and ferryctl retry JOB, or choose another `exists:`."},
+        {"CALL-NO-DESTINATION", ERR_CONFIG,
+         "A command after a delivery, or the removal of what a canceled one left, cannot be done.",
+         "Its destination was removed from the configuration, or renamed, while it waited.",
+         "Put it back and reload: it is done then. Or ferryctl cancel JOB: it is given up, and the "
+         "job's record tells so; files that were delivered stay."},
         {"DELIVER-NO-DESTINATION", ERR_CONFIG, "The route does not deliver there any more.",
          "The destination was removed from the configuration while a file waited for it.",
          "Put it back, reload and retry the job, or cancel it."},

@@ -36,6 +36,7 @@ void control_status_release(struct control_status *s)
 	free(s->workers);
 	free(s->endpoints);
 	free(s->tunnels);
+	free(s->orphans);
 }
 
 void control_routes_free(struct control_route *routes, size_t count)

@@ -41,6 +41,19 @@ struct control_endpoint {
 	struct endpoint_status status; /* .name is not read */
 };
 
+/* What waits for a route or a destination that the configuration does not have any more. */
+enum { CONTROL_ORPHAN_JOBS = 10 };
+struct control_orphan {
+	char route[64];
+	char dest[STORE_DEST_BYTES];       /* "": the route is gone, with its files */
+	int64_t files, held;               /* of a route; of these, held */
+	int64_t commands, leftovers;       /* at a destination: after a delivery, after a cancel */
+	int64_t jobs[CONTROL_ORPHAN_JOBS]; /* of a destination, the oldest first */
+	size_t job_count;
+	bool has_more;
+	struct err what; /* for the operator: cause and cure */
+};
+
 struct control_status {
 	int64_t started_ms; /* wall */
 	bool is_draining;   /* told to stop, waits for running transfers */
@@ -61,6 +74,8 @@ struct control_status {
 	size_t endpoint_count;
 	struct tunnels_status *tunnels; /* of an endpoint each */
 	size_t tunnel_count;
+	struct control_orphan *orphans;
+	size_t orphan_count;
 };
 
 struct control_route {
@@ -100,6 +115,8 @@ struct control_halt {
 	size_t interrupted; /* transfers that were ended */
 	bool is_running;    /* one of them has not ended yet: a disk that hangs */
 	bool is_put_back;   /* a file that had been taken out of its directory is back there */
+	bool had_ended;     /* cancel: the job had; only what was left to do for it was given up */
+	size_t dropped;     /* cancel: commands, removals at destinations that are gone */
 	struct err trouble; /* kind 0: none */
 };
 
@@ -124,11 +141,14 @@ struct control_engine {
 	int (*pause)(void *arg, const char *route, struct err *e);
 	int (*resume)(void *arg, const char *route, struct err *e);
 
-	/* store_retry, and wake what must carry it out; forgets the breaker of its endpoints. */
+	/* store_retry, and wake what must carry it out; forgets the breaker of its endpoints. ERR_OBJECT
+	 * "ROUTE-GONE" where the configuration does not have its route any more. */
 	int (*retry)(void *arg, int64_t job, struct err *e);
 	/* store_hold, store_cancel, and ends what is under way. 0: it is on record, whatever `out`
 	 * tells. */
 	int (*hold)(void *arg, int64_t job, struct control_halt *out, struct err *e);
+	/* Besides, gives up what is still to be done for the job at destinations that the
+	 * configuration does not have any more; also of a job that has ended. */
 	int (*cancel)(void *arg, int64_t job, struct control_halt *out, struct err *e);
 
 	/* Loads the configuration again. *text: what there is to say, one line each, as

@@ -76,7 +76,10 @@ static const struct command commands[] = {
          "is\n"
          "left as it is, or put back under its name, and is not taken again. Destinations that "
          "have\n"
-         "the file keep it; a temporary file is removed where the server lets it be.\n"},
+         "the file keep it; a temporary file is removed where the server lets it be. What is to "
+         "be\n"
+         "done for a job, ended or not, at a destination that the configuration does not have any\n"
+         "more (ferryctl status tells) is given up.\n"},
         {"reload", NO_OPERAND, 0, "", "load the configuration again",
          "If it is refused the old one goes on; the report says why and the exit code is 1.\n"},
         {"trust", ENDPOINT_AND_PIN, 0, " ENDPOINT [FINGERPRINT]",

@@ -97,6 +97,22 @@ static void add_refused_reload(const json_t *s, const struct style *style, struc
 	}
 }
 
+/* What waits for a route or destination that is not in the configuration: nothing of it goes on. */
+static void add_orphans(const struct answered *a, const struct style *style, struct buf *out)
+{
+	bool first = true;
+
+	for_each_item(o, a->items, "orphan")
+	{
+		if (first) {
+			tint_text(out, style, TINT_BAD, "ORPHANED");
+			(void)buf_add_text(out, ": nothing of this goes on by itself\n");
+		}
+		first = false;
+		add_error(out, json_text(o, "route"), json_object_get(o, "error"));
+	}
+}
+
 static void add_workers(const struct answered *a, const struct style *style, struct buf *out)
 {
 	static const struct column columns[] = {{"WORKER", ALIGN_LEFT, false},
@@ -276,6 +292,7 @@ void render_status(const struct answered *a, const struct style *style, struct b
 	(void)buf_add_text(out, "\n");
 	add_disk(a->result, style, out);
 	add_refused_reload(a->result, style, out);
+	add_orphans(a, style, out);
 	add_workers(a, style, out);
 	add_endpoints(a, style, out);
 	add_tunnels(a, style, out);
@@ -412,12 +429,20 @@ static void render_halt(const struct answered *a, const struct style *style, str
 {
 	const json_t *trouble = json_object_get(a->result, "trouble");
 	int64_t interrupted = json_number(a->result, "interrupted");
+	int64_t dropped = json_number(a->result, "dropped");
 
 	(void)style;
 	if (!a->result)
 		return;
-	(void)buf_printf(out, "Job %" PRId64 " is %s.", json_number(a->args, "job"),
-	                 strcmp(a->verb, "hold") == 0 ? "held" : "canceled");
+	(void)buf_printf(out, "Job %" PRId64 " %s.", json_number(a->args, "job"),
+	                 strcmp(a->verb, "hold") == 0         ? "is held"
+	                 : json_number(a->result, "canceled") ? "is canceled"
+	                                                      : "had ended");
+	if (dropped)
+		(void)buf_printf(out,
+		                 " Given up at destinations that are gone: %" PRId64
+		                 " (see ferryctl show).",
+		                 dropped);
 	if (interrupted)
 		(void)buf_printf(out, " Running transfers interrupted: %" PRId64 ".", interrupted);
 	if (json_truth(a->result, "put_back"))

@@ -21,9 +21,10 @@ static json_t *halt_json(const char *done, const struct control_halt *h)
 	                                              answer_text(h->trouble.message))
 	                                  : json_null();
 
-	return json_pack("{sI sI sb sb so}", done, (json_int_t)1, "interrupted",
+	return json_pack("{sI sI sb sb sI so}", done, (json_int_t)!h->had_ended, "interrupted",
 	                 (json_int_t)h->interrupted, "running", (int)h->is_running, "put_back",
-	                 (int)h->is_put_back, "trouble", trouble);
+	                 (int)h->is_put_back, "dropped", (json_int_t)h->dropped, "trouble",
+	                 trouble);
 }
 
 int verb_hold(struct call *c, struct err *e)

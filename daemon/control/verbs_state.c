@@ -81,6 +81,19 @@ static json_t *tunnel_json(const struct tunnels_status *s, size_t i)
 	                 "tunnel_error", error_json(&t->last));
 }
 
+static json_t *orphan_json(const struct control_orphan *o)
+{
+	json_t *jobs = json_array();
+
+	for (size_t i = 0; i < o->job_count; i++)
+		(void)json_array_append_new(jobs, json_integer(o->jobs[i]));
+	return json_pack("{ss so so sI sI sI sI so sb so}", "kind", "orphan", "route",
+	                 answer_name(o->route), "to", *o->dest ? answer_name(o->dest) : json_null(),
+	                 "files", (json_int_t)o->files, "held", (json_int_t)o->held, "commands",
+	                 (json_int_t)o->commands, "leftovers", (json_int_t)o->leftovers, "jobs",
+	                 jobs, "more", (int)o->has_more, "error", error_json(&o->what));
+}
+
 /* A report can be longer than a message: its first lines, then where the rest is. */
 static json_t *report_json(const char *text)
 {
@@ -130,6 +143,9 @@ static int write_status(struct call *c, const struct control_status *s, struct e
 		for (size_t k = 0; k < s->tunnels[i].count; k++)
 			if (answer_item(c->answer, tunnel_json(&s->tunnels[i], k), e) < 0)
 				return e->kind;
+	for (size_t i = 0; i < s->orphan_count; i++)
+		if (answer_item(c->answer, orphan_json(&s->orphans[i]), e) < 0)
+			return e->kind;
 	c->result = status_json(s);
 	return 0;
 }

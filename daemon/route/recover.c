@@ -164,18 +164,23 @@ static bool is_canceled(const struct store_job_info *i)
 	       (i->job.state == JOB_DONE && strcmp(i->code, "OPERATOR-CANCELED") == 0);
 }
 
-/* Routes of one directory share its claim folder: what another route's job has is left to that one.
- */
-static void judge_owner(const struct route *r, const struct store_job_info *i, struct owner *out)
+/* Routes of one directory share its claim folder: what another route's job has is left to that one,
+ * unless the configuration does not have it any more. */
+static bool is_ours(const struct route *r, const struct store_job_info *i)
 {
-	bool is_ours = strcmp(i->job.route, r->settings->name) == 0;
+	return strcmp(i->job.route, r->settings->name) == 0 ||
+	       !config_route(r->config, i->job.route);
+}
 
-	out->is_canceled = is_ours && is_canceled(i);
-	out->has_let_go = out->is_canceled || (is_ours && i->job.state == JOB_SKIPPED);
+static void judge_owner(const struct store_job_info *i, bool ours, struct owner *out)
+{
+	out->is_canceled = ours && is_canceled(i);
+	out->has_let_go = out->is_canceled || (ours && i->job.state == JOB_SKIPPED);
 	(void)snprintf(out->path, sizeof(out->path), "%s", i->job.path);
 }
 
-/* `name`: what is left of its name in the claim folder. */
+/* `name`: what is left of its name in the claim folder; "": the caller knows that the job is the
+ * route's, or nobody's any more. */
 static int find_owner(struct route *r, int64_t job, const char *name, struct owner *out,
                       struct err *e)
 {
@@ -189,7 +194,7 @@ static int find_owner(struct route *r, int64_t job, const char *name, struct own
 	*out = (struct owner){.has_let_go = true};
 	(void)snprintf(out->path, sizeof(out->path), "%s", name);
 	if (ret == 0 && strncmp(route_basename(info->job.path), name, strlen(name)) == 0)
-		judge_owner(r, info, out);
+		judge_owner(info, !*name || is_ours(r, info), out);
 	free(deliveries);
 	free(events);
 	free(info);
@@ -331,14 +336,6 @@ void recover_claims(struct route *r)
 
 /* ---- deliveries to nowhere ----------------------------------------------------------------- */
 
-static bool has_destination(const struct route *r, const char *id)
-{
-	for (size_t i = 0; i < r->settings->to_count; i++)
-		if (strcmp(r->settings->to[i].id, id) == 0)
-			return true;
-	return false;
-}
-
 /* Holds those of one batch; *count tells how many there were. */
 static int hold_batch(struct route *r, const char *dest, const struct store_failure *f,
                       size_t *count, struct err *e)
@@ -386,7 +383,7 @@ void recover_strays(struct route *r)
 	                             &e);
 
 	for (size_t i = 0; ret == 0 && i < n; i++)
-		if (!has_destination(r, dests[i]))
+		if (!config_route_dest(r->settings, dests[i]))
 			ret = hold_strays(r, dests[i], &e);
 	if (ret < 0)
 		log_warn("deliveries not looked through, ignoring", "route=%s code=%s error=\"%s\"",

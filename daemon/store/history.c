@@ -112,14 +112,6 @@ static int show_job(struct store *s, struct show *a, struct err *e)
 	return r;
 }
 
-/* Room for one more of `size` bytes; grows by doubling. */
-static void *room_for(void *array, size_t count, size_t size)
-{
-	if (count & (count - 1))
-		return array;
-	return mem_grow(array, (count ? 2 * count : 1) * size);
-}
-
 static int show_deliveries(struct store *s, struct show *a, struct err *e)
 {
 	sqlite3_stmt *q = sql_begin(s, SQL_SHOW_DELIVERIES);
@@ -127,7 +119,7 @@ static int show_deliveries(struct store *s, struct show *a, struct err *e)
 
 	sql_int(q, 1, a->job);
 	while ((r = sql_row(s, q, e)) > 0) {
-		a->deliveries = room_for(a->deliveries, a->delivery_count, sizeof(*a->deliveries));
+		a->deliveries = mem_room(a->deliveries, a->delivery_count, sizeof(*a->deliveries));
 		r = delivery_read(s, q, 0, &a->deliveries[a->delivery_count++], e);
 		if (r < 0) {
 			sql_end(q);
@@ -145,7 +137,7 @@ static int show_events(struct store *s, struct show *a, struct err *e)
 
 	sql_int(q, 1, a->job);
 	while ((r = sql_row(s, q, e)) > 0) {
-		a->events = room_for(a->events, a->event_count, sizeof(*a->events));
+		a->events = mem_room(a->events, a->event_count, sizeof(*a->events));
 		v = &a->events[a->event_count++];
 		v->at_ms = sqlite3_column_int64(q, 0);
 		sql_copy(q, 1, v->step, sizeof(v->step));

@@ -142,6 +142,9 @@ const char *const sql_texts[SQL_COUNT] = {
         [SQL_CALL_WAIT] = "UPDATE call SET attempts = attempts + 1, next_at = ?2 "
                           "WHERE delivery = ?1",
         [SQL_CALL_END] = "DELETE FROM call WHERE delivery = ?1",
+        [SQL_CALLS_OF_JOB] = "SELECT delivery.id, delivery.dest FROM delivery CROSS JOIN call "
+                             "ON call.delivery = delivery.id WHERE delivery.job = ?1 "
+                             "ORDER BY delivery.id",
 
         /* ---- queue ---- */
         [SQL_DUE_JOBS] = "SELECT " JOB_COLUMNS " FROM job INDEXED BY job_open WHERE " JOB_IS_OPEN
@@ -168,6 +171,18 @@ const char *const sql_texts[SQL_COUNT] = {
                           "WHERE dest = ?1 AND route = ?2 AND next_at > ?3",
         [SQL_OPEN_DESTINATIONS] = "SELECT DISTINCT dest FROM delivery INDEXED BY delivery_due "
                                   "WHERE " DELIVERY_IS_OPEN " AND route = ?1 LIMIT ?2",
+        [SQL_BACKLOG_ROUTES] =
+                "SELECT route, sum(jobs), sum(iif(state = 'held', jobs, 0)) FROM tally "
+                "WHERE state IN ('claimed', 'stored', 'delivered', 'held') "
+                "GROUP BY route HAVING sum(jobs) > 0",
+        [SQL_BACKLOG_CALLS] = "SELECT call.route, call.dest, sum(delivery.state <> 'canceled'), "
+                              "sum(delivery.state = 'canceled') FROM call INDEXED BY call_due "
+                              "CROSS JOIN delivery ON delivery.id = call.delivery "
+                              "GROUP BY call.route, call.dest",
+        [SQL_BACKLOG_CALL_JOBS] = "SELECT DISTINCT delivery.job FROM call INDEXED BY call_due "
+                                  "CROSS JOIN delivery ON delivery.id = call.delivery "
+                                  "WHERE call.route = ?1 AND call.dest = ?2 "
+                                  "ORDER BY delivery.job LIMIT ?3",
         [SQL_WAKE_JOBS] =
                 "UPDATE job INDEXED BY job_open SET next_at = 0 WHERE " JOB_IS_OPEN
                 " AND (state = 'claimed' OR state = 'delivered') AND route = ?1 AND next_at > 0",

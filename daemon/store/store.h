@@ -247,6 +247,27 @@ enum { STORE_DEST_BYTES = 512 };
 int store_destinations(struct store *s, const char *route, char (*out)[STORE_DEST_BYTES],
                        size_t room, size_t *count, struct err *e);
 
+/* What is still to be done, by where it belongs; a configuration may have lost its route or its
+ * destination. Released by the caller. */
+struct store_route_backlog {
+	char route[64];
+	int64_t jobs, held; /* not ended; of these, held */
+};
+struct store_call_backlog { /* QUEUE_CALL */
+	char route[64], dest[STORE_DEST_BYTES];
+	int64_t commands, leftovers; /* after a delivery; to be removed after a cancel */
+};
+struct store_backlog {
+	struct store_route_backlog *routes;
+	struct store_call_backlog *calls;
+	size_t route_count, call_count;
+};
+int store_backlog(struct store *s, struct store_backlog *out, struct err *e);
+void store_backlog_release(struct store_backlog *b);
+/* The jobs of such calls, the oldest first, at most `room`. */
+int store_call_jobs(struct store *s, const struct store_call_backlog *of, int64_t *ids, size_t room,
+                    size_t *count, struct err *e);
+
 /* ---- operator ------------------------------------------------------------------------------ */
 
 struct store_filter {
@@ -287,6 +308,10 @@ int store_hold(struct store *s, int64_t job, struct err *e);
  * the source is left alone and this version is not taken again. What the deliveries may have left
  * at their destinations is to be removed: QUEUE_CALL has it. */
 int store_cancel(struct store *s, int64_t job, struct err *e);
+/* What QUEUE_CALL has of the job is given up, but for what is at one of the destinations `known`:
+ * the configuration has no other ones, and nobody would do it. In the job's record. */
+int store_drop_calls(struct store *s, int64_t job, const char *const *known, size_t n,
+                     size_t *dropped, struct err *e);
 /* Everything of a route that waits for its next attempt becomes due now. */
 int store_wake(struct store *s, const char *route, struct err *e);
 

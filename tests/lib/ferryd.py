@@ -14,7 +14,7 @@ FERRYD = os.environ.get("FERRYD", str(BUILD / "ferryd"))
 FERRYCTL = os.environ.get("FERRYCTL", str(BUILD / "ferryctl"))
 PLURALS = {"job": "jobs", "tunnel": "tunnels", "delivery": "deliveries", "event": "events", "route": "routes", "fiber": "fibers",
            "worker": "workers", "endpoint": "endpoints", "line": "lines", "trace": "traces", "step": "steps",
-           "fact": "facts"}
+           "fact": "facts", "orphan": "orphans"}
 
 
 class Ferryd:

@@ -163,7 +163,9 @@ static int paper_halt(void *arg, int64_t job, struct control_halt *out, struct e
 	if (job % 10 == 0)
 		return err_set(e, ERR_OBJECT, "STORE-STATE", 0, "job %lld is done", (long long)job);
 	p->halts++;
-	*out = (struct control_halt){.interrupted = job % 2 ? 1 : 0, .is_put_back = job == 7};
+	*out = (struct control_halt){.interrupted = job % 2 ? 1 : 0,
+	                             .is_put_back = job == 7,
+	                             .dropped = job == 7 ? 3 : 0};
 	if (job == 9)
 		(void)err_set(&out->trouble, ERR_OBJECT, "OBJ-EXISTS", 0, "a newer file");
 	return 0;
@@ -632,6 +634,7 @@ static void halt_some(void)
 
 	check(result_of(seven, "canceled") == 1 && result_of(seven, "interrupted") == 1);
 	check(result_of(seven, "put_back") && !result_of(seven, "running"));
+	check(result_of(seven, "dropped") == 3);
 	check(result_of(nine, "held") == 1 && result_of(nine, "trouble") == 2);
 	check(result_of(all, "held") == ALL_HALTED);
 	check(result_of(all, "interrupted") == 3 * JOBS / 2);
@@ -641,7 +644,7 @@ static void test_control__tells_what_holding_and_canceling_did(void **state)
 {
 	(void)state;
 	with_server(halt_some);
-	assert_int_equal(paper.halts, 4 + 2 + 2 * ALL_HALTED);
+	assert_int_equal(paper.halts, 5 + 2 + 2 * ALL_HALTED);
 }
 
 static void reload_refused(void)

@@ -107,6 +107,7 @@ static void test_render__screens(void **state)
 	check_screen("trust", "trust-stored", "trust-stored", plain);
 	check_screen("cancel", "cancel", "cancel", plain);
 	check_screen("cancel", "cancel-trouble", "cancel-trouble", plain);
+	check_screen("cancel", "cancel-ended", "cancel-ended", plain);
 	check_screen("hold", "hold", "hold", plain);
 	check_screen("hold-all", "hold-all", "hold-all", plain);
 }

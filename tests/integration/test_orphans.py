@@ -1,0 +1,272 @@
+"""What waits for a route or a destination that was taken out of the configuration: kept, told, gone on with or given up."""
+import pytest
+
+from lib.files import Ledger, content, drop, litter, visible
+from lib.wait import stays_true, wait_for
+
+
+def orphans(ferryd):
+    return ferryd.items("status", "orphan")
+
+
+def reload(ferryd):
+    ferryd.write_config()
+    return ferryd.say("reload")
+
+
+def told_everywhere(ferryd, code, *words):
+    """By the reload, the log, `ferryctl status`; and again after a kill."""
+    said = reload(ferryd)
+    assert code in said and all(w in said for w in words), said
+    assert f"code={code}" in ferryd.log_text()
+    ferryd.kill()
+    ferryd.log.unlink()
+    ferryd.resume()
+    wait_for(lambda: f"code={code}" in ferryd.log_text(), ferryd.log_text)
+    said = ferryd.say("status")
+    assert code in said and all(w in said for w in words), said
+
+
+def quiet(ferryd):
+    return orphans(ferryd) == [] and "ORPHANED" not in ferryd.say("status")
+
+
+def events(ferryd, job, step):
+    return [e["text"] for e in ferryd.ask("show", str(job)).get("events", []) if e["step"] == step]
+
+
+def wait_state(ferryd, name, state):
+    return wait_for(lambda: (j := ferryd.job(name)) and j["state"] == state and j,
+                    lambda: f"{name} to be {state}\n{ferryd.told()}")
+
+
+# ---- a destination that is gone -------------------------------------------------------------------
+
+
+@pytest.fixture
+def failing(ferryd, place, route_out):
+    """Delivered, and the command after that fails until `mark` is there: (the job's number, mark, destination)."""
+    source, destination = route_out
+    mark = place / "mark"
+    ferryd.routes["out"]["to"][0].update(
+        commands={"after": {"run": ["sh", "-c", 'test -e "$1"', "sh", str(mark)]}},
+        retry={"first": "50ms", "most": "100ms", "attempts": 100000})
+    drop(source, "a", b"abc")
+    ferryd.start()
+    job = wait_state(ferryd, "a", "done")["id"]
+    wait_for(lambda: events(ferryd, job, "retry"), "the command to fail")
+    return job, mark, destination
+
+
+def move_destination(ferryd, destination):
+    elsewhere = destination.parent / "elsewhere"
+    elsewhere.mkdir()
+    ferryd.routes["out"]["to"][0]["path"] = str(elsewhere)
+
+
+def test_orphans__a_command_waits_for_its_destination(ferryd, failing):
+    job, mark, destination = failing
+    move_destination(ferryd, destination)
+    told_everywhere(ferryd, "CALL-NO-DESTINATION", "1 command after a delivery", str(destination), f"job {job}")
+    found = orphans(ferryd)
+    assert len(found) == 1 and found[0]["commands"] == 1 and found[0]["leftovers"] == 0 and found[0]["jobs"] == [job], found
+    assert found[0]["to"].endswith(str(destination)) and found[0]["route"] == "out" and found[0]["files"] == 0
+    mark.touch()
+    stays_true(lambda: not events(ferryd, job, "command"), "nobody runs it", 0.5)
+    ferryd.routes["out"]["to"][0]["path"] = str(destination)
+    assert "CALL-NO-DESTINATION" not in reload(ferryd)
+    wait_for(lambda: len(events(ferryd, job, "command")) == 1, "the command, once it is back")
+    assert quiet(ferryd)
+
+
+def test_orphans__a_command_is_dropped_by_cancel(ferryd, failing):
+    job, mark, destination = failing
+    run = ferryd.ctl("cancel", str(job))
+    assert run.returncode == 1 and "STORE-STATE" in run.stderr, "its destination is there: it is not dropped by mistake"
+    move_destination(ferryd, destination)
+    reload(ferryd)
+    said = ferryd.say("cancel", str(job))
+    assert said == f"Job {job} had ended. Given up at destinations that are gone: 1 (see ferryctl show).\n"
+    assert "given up by the operator" in events(ferryd, job, "dropped")[0] and ferryd.job("a")["state"] == "done"
+    assert quiet(ferryd) and visible(destination) == ["a"]
+    assert ferryd.ctl("cancel", str(job)).returncode == 1, "nothing is left to give up"
+    ferryd.kill()
+    ferryd.resume()
+    assert quiet(ferryd)
+    mark.touch()
+    ferryd.routes["out"]["to"][0]["path"] = str(destination)
+    reload(ferryd)
+    stays_true(lambda: not events(ferryd, job, "command"), "it stays dropped", 0.5)
+
+
+def test_orphans__what_a_canceled_delivery_left(ferryd, route_out, partner):
+    """The cancel could not sweep, because the partner was away; then the destination is taken out."""
+    source, destination = route_out
+    partner.stop()
+    drop(source, "a", b"abc")
+    ferryd.start()
+    job = wait_state(ferryd, "a", "stored")["id"]
+    ferryd.say("cancel", str(job))
+    assert visible(source) == ["a"] and quiet(ferryd)
+    move_destination(ferryd, destination)
+    told_everywhere(ferryd, "CALL-NO-DESTINATION", "1 removal of a temporary file", f"job {job}")
+    assert ferryd.ask("cancel", str(job))["dropped"] == 1
+    assert "stays: the operator gave it up" in events(ferryd, job, "dropped")[0]
+    assert quiet(ferryd) and ferryd.job("a")["state"] == "canceled" and visible(source) == ["a"]
+
+
+def test_orphans__canceling_gives_up_what_it_cannot_sweep_at_once(ferryd, route_out, partner):
+    """One cancel is enough for a file that was held because its destination is gone."""
+    source, destination = route_out
+    partner.stop()
+    drop(source, "a", b"abc")
+    ferryd.start()
+    job = wait_state(ferryd, "a", "stored")["id"]
+    move_destination(ferryd, destination)
+    reload(ferryd)
+    assert wait_state(ferryd, "a", "held")["code"] == "DELIVER-NO-DESTINATION"
+    answer = ferryd.ask("cancel", str(job))
+    assert answer["dropped"] == 1 and answer["canceled"] == 1 and answer["put_back"], answer
+    assert quiet(ferryd) and visible(source) == ["a"]
+
+
+@pytest.mark.parametrize("count", [10, 11])
+def test_orphans__ten_jobs_are_named(ferryd, place, route_out, count):
+    source, destination = route_out
+    ferryd.routes["out"]["to"][0].update(commands={"after": {"run": ["false"]}}, retry={"first": "1h", "most": "1h"})
+    for number in range(count):
+        drop(source, f"f{number}", b"abc")
+    ferryd.start()
+    wait_for(lambda: [j["state"] for j in ferryd.jobs()] == ["done"] * count, ferryd.told)
+    move_destination(ferryd, destination)
+    said = reload(ferryd)
+    found = orphans(ferryd)[0]
+    assert f"{count} commands after deliveries" in said and found["commands"] == count, said
+    assert found["jobs"] == sorted(j["id"] for j in ferryd.jobs())[:10]
+    assert found["more"] == (count > 10) == ("and more)" in said), said
+
+
+# ---- a route that is gone -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def waiting(ferryd, route_out, partner):
+    """Three files taken out of their directory, which cannot be sent: (source, destination, ledger)."""
+    source, destination = route_out
+    partner.stop()
+    ledger = Ledger()
+    for number in range(3):
+        ledger.produce(source, f"f{number}", content(number, 1000))
+    ferryd.start()
+    wait_for(lambda: [j["state"] for j in ferryd.jobs()] == ["stored"] * 3, ferryd.told)
+    assert visible(source) == []
+    return source, destination, ledger
+
+
+def test_orphans__files_of_a_removed_route_go_on_when_it_is_back(ferryd, waiting, partner):
+    source, destination, ledger = waiting
+    held = ferryd.job("f0")["id"]
+    ferryd.say("hold", str(held))
+    kept = ferryd.routes.pop("out")
+    told_everywhere(ferryd, "ROUTE-GONE", "3 files wait (1 held) for route out", "put it back under that name")
+    assert [(o["files"], o["held"], o["to"]) for o in orphans(ferryd)] == [(3, 1, None)]
+    assert len(litter(source)) == 3, "they are where they were"
+    listed = ferryd.jobs("--route", "out")
+    assert sorted(j["code"] for j in listed) == ["OPERATOR-HELD", "ROUTE-GONE", "ROUTE-GONE"]
+    assert "put it back under that name" in ferryd.say("show", str(ferryd.job("f1")["id"]))
+    run = ferryd.ctl("retry", str(held))
+    assert run.returncode == 1 and "ROUTE-GONE" in run.stderr, run.stderr
+    assert ferryd.say("retry", "--all") == "Jobs tried again: 0.\n" and ferryd.job("f0")["state"] == "held"
+    partner.start()
+    ferryd.routes["out"] = kept
+    assert "ROUTE-GONE" not in reload(ferryd)
+    wait_for(lambda: len(visible(destination)) == 2, ferryd.told)
+    ferryd.say("retry", "--all")
+    for name in ledger.sums:
+        wait_state(ferryd, name, "done")
+    ledger.check(destination, "destination")
+    assert quiet(ferryd) and visible(source) == [] and litter(source) == []
+
+
+def test_orphans__files_of_a_renamed_route_are_given_to_the_new_one_by_cancel(ferryd, waiting, partner):
+    source, destination, ledger = waiting
+    ferryd.routes["renamed"] = ferryd.routes.pop("out")
+    told_everywhere(ferryd, "ROUTE-GONE", "3 files wait (0 held) for route out")
+    stays_true(lambda: len(ferryd.jobs()) == 3 and len(litter(source)) == 3, "the new route leaves them alone", 0.5)
+    partner.start()
+    for job in ferryd.jobs("--route", "out"):
+        answer = ferryd.ask("cancel", str(job["id"]))
+        assert answer["put_back"] and answer["dropped"] == 1 and answer["trouble"] is None, answer
+    wait_for(lambda: len(visible(destination)) == 3, ferryd.told)
+    for name in ledger.sums:
+        assert wait_state(ferryd, name, "done")["route"] == "renamed"
+    ledger.check(destination, "destination")
+    assert quiet(ferryd) and visible(source) == [] and litter(source) == []
+
+
+def test_orphans__a_canceled_file_waits_for_any_route_to_its_directory(ferryd, waiting, place):
+    """Canceled while no route takes from its directory: told where it lies, put back by the next one there."""
+    source, _, ledger = waiting
+    ferryd.routes.clear()
+    reload(ferryd)
+    job = ferryd.job("f1")["id"]
+    answer = ferryd.ask("cancel", str(job))
+    assert not answer["put_back"] and answer["trouble"]["code"] == "ROUTE-GONE", answer
+    assert ".ferryd-claim" in answer["trouble"]["message"] and len(litter(source)) == 3
+    near = place / "near"
+    near.mkdir()
+    ferryd.routes["copy"] = {"from": {"path": str(source), "after": "delete"}, "to": [{"path": str(near)}]}
+    reload(ferryd)
+    wait_for(lambda: visible(near) == ["f1"], ferryd.told)
+    assert len(litter(source)) == 2, "the others still wait for their route, or the operator"
+    assert [(o["files"], o["held"]) for o in orphans(ferryd)] == [(2, 0)]
+
+
+@pytest.mark.parametrize("state", ["spooled", "unsettled"])
+def test_orphans__of_a_polled_route(ferryd, route_in, partner, place, state):
+    """Files fetched and not delivered, or delivered and still at the source, survive the absence of their route."""
+    source, destination = route_in
+    if state == "spooled":
+        ferryd.routes["in"]["to"] = [{"path": str(place / "in"), "exists": "fail",
+                                      "retry": {"first": "1h", "most": "1h"}}]
+        drop(destination, "a", b"in the way")
+    else:
+        ferryd.routes["in"]["from"].update(after={"move": "shut"}, match="a")
+        drop(source, "shut", b"no directory")
+        ferryd.routes["in"]["retry"] = {"first": "50ms", "most": "100ms", "attempts": 100000}
+    drop(source, "a", b"abc")
+    ferryd.start()
+    wait_state(ferryd, "a", {"spooled": "held", "unsettled": "delivered"}[state])
+    kept = ferryd.routes.pop("in")
+    told_everywhere(ferryd, "ROUTE-GONE", "1 file waits")
+    assert (source / "a").read_bytes() == b"abc"
+    if state == "spooled":
+        assert [p.read_bytes() for p in (ferryd.state / "spool").iterdir() if p.is_file()] == [b"abc"]
+        (destination / "a").unlink()
+    else:
+        (source / "shut").unlink()
+    ferryd.routes["in"] = kept
+    reload(ferryd)
+    if state == "spooled":
+        ferryd.say("retry", "--all")
+    wait_state(ferryd, "a", "done")
+    assert visible(destination) == ["a"] and (destination / "a").read_bytes() == b"abc" and quiet(ferryd)
+    assert visible(source) == []
+
+
+@pytest.mark.parametrize("count", [50, 51])
+def test_orphans__fifty_are_told_one_by_one(ferryd, place, count):
+    source, shut = place / "source", place / "shut"
+    source.mkdir()
+    shut.mkdir()
+    drop(source, "a", b"abc")
+    drop(shut, "a", b"in the way")
+    for number in range(count):
+        ferryd.routes[f"r{number}"] = {"from": {"path": str(source), "after": "keep", "ready": {"stable_for": "0s"}},
+                                       "to": [{"path": str(shut), "exists": "fail"}]}
+    ferryd.start()
+    wait_for(lambda: len(ferryd.jobs("--state", "held")) == count, ferryd.told)
+    ferryd.routes.clear()
+    said = reload(ferryd)
+    assert said.count("ROUTE-GONE") == 50 and ("and 1 more: see ferryctl status" in said) == (count > 50), said
+    assert len(orphans(ferryd)) == count
