@@ -54,14 +54,21 @@ static bool is_ftp(const char *p, size_t n)
 	       (p[3] == ' ' || p[3] == '-');
 }
 
+static void compose_refused(const void *what, size_t room, struct err *e)
+{
+	char seen[BRIEF_ROOM_MOST];
+
+	(void)err_set(e, ERR_BUSY, "SSH-BANNER-REFUSED", 0,
+	              "the server refused the connection before the login: \"%s\". Either it has "
+	              "too many unfinished logins (MaxStartups), or it punishes our address for "
+	              "earlier failed logins (PerSourcePenalties). It will be tried again later; "
+	              "if it stays, ask the partner to unblock our address",
+	              brief_words(what, seen, room));
+}
+
 static int refused_in_words(const char *seen, struct err *e)
 {
-	return err_set(e, ERR_BUSY, "SSH-BANNER-REFUSED", 0,
-	               "the server refused the connection before the login: \"%s\". Either it has "
-	               "too many unfinished logins (MaxStartups), or it punishes our address for "
-	               "earlier failed logins (PerSourcePenalties). It will be tried again later; "
-	               "if it stays, ask the partner to unblock our address",
-	               seen);
+	return brief_fit(compose_refused, seen, e);
 }
 
 static int hung_up(struct err *e)

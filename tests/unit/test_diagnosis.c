@@ -205,6 +205,8 @@ static void test_diagnosis__the_rest_is_brief_too(void **state)
 {
 	const char *text = long_text();
 	struct diagnosis_host_key k = {.host = text, .port = 65535};
+	struct diagnosis_loss loss = {.where = "key exchange", .disconnect_code = 2};
+	char word[400];
 	struct err e;
 
 	(void)state;
@@ -212,6 +214,12 @@ static void test_diagnosis__the_rest_is_brief_too(void **state)
 	check_err(&e, "SSH-HOSTKEY-WEAK", ERR_TRUST, "rsa_min_bits: 1024");
 	(void)diagnosis_flood(1000, 100000, text, strlen(text), &e);
 	check_err(&e, "SSH-BANNER-FLOOD", ERR_PROTOCOL, "ask the partner");
+	(void)snprintf(word, sizeof(word), "%0150dExceeded MaxStartups%0150d", 0, 0);
+	(void)diagnosis_not_ssh(word, strlen(word), &e);
+	check_err(&e, "SSH-BANNER-REFUSED", ERR_BUSY, "ask the partner to unblock our address");
+	loss.disconnect_text = word;
+	(void)diagnosis_lost(&loss, &e);
+	check_err(&e, "SSH-BANNER-REFUSED", ERR_BUSY, "ask the partner to unblock our address");
 	(void)diagnosis_silence(86400000, &e);
 	check_err(&e, "SSH-BANNER-TIMEOUT", ERR_NETWORK, "protocol: ftps");
 	(void)diagnosis_timeout("SSH-KEX-TIMEOUT", "key exchange", 86400000, "handshake", &e);
