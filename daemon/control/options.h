@@ -31,7 +31,7 @@ enum ctl_exit {
 #define CTL_SOCKET "/run/ferryd/control.sock"
 
 struct options {
-	const char *verb;   /* as typed, of the table in options.c */
+	const char *verb;   /* as typed, of the table in commands.c */
 	const char *socket; /* --socket, else $FERRYD_SOCKET, else CTL_SOCKET */
 	bool wants_json;
 	const char *explain; /* NULL: nothing; else a code, or the beginning of some; "": all */
