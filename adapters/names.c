@@ -120,10 +120,11 @@ static size_t cut(const char *name, size_t most)
 	return ((unsigned char)name[at] & 0xC0) == 0x80 ? most : at;
 }
 
-void name_temp(const char *final_name, long long job, int dest, char out[256])
+void name_temp(const char *final_name, const char *instance, long long job, int dest, char out[256])
 {
 	char tail[80];
-	int tail_bytes = snprintf(tail, sizeof(tail), ".%lld-%d" NAME_TEMP_SUFFIX, job, dest);
+	int tail_bytes = snprintf(tail, sizeof(tail), ".%.16s%s%lld-%d" NAME_TEMP_SUFFIX, instance,
+	                          *instance ? "-" : "", job, dest);
 	size_t n = cut(final_name, NAME_BYTES_MOST - 1 - (size_t)tail_bytes);
 
 	out[0] = '.';

@@ -30,10 +30,13 @@ const char *name_verdict_code(enum name_verdict v);
 const char *name_verdict_text(enum name_verdict v);
 
 /*
- * Temporary names in destination directories: ".<name>.<job>-<dest>.ferryd-part", cut so that it
- * stays within 255 bytes. Derived from job and destination: a retry meets its own leftovers.
+ * Temporary names in destination directories: ".<name>.<instance>-<job>-<dest>.ferryd-part", cut so
+ * that it stays within 255 bytes. Derived from job and destination: a retry meets its own leftovers,
+ * and only those, as `instance` (at most 16 bytes; "" and its '-' are left out) tells this ferryd
+ * from others that deliver there.
  */
 #define NAME_TEMP_SUFFIX ".ferryd-part"
 #define NAME_CLAIM_DIR   ".ferryd-claim"
-void name_temp(const char *final_name, long long job, int dest, char out[256]);
+void name_temp(const char *final_name, const char *instance, long long job, int dest,
+               char out[256]);
 bool name_is_ours(const char *name, size_t bytes);

@@ -73,7 +73,7 @@ int deliver_locate(struct delivery *d, struct err *e)
 	if (r == 0)
 		r = deliver_name_final(d, d->task->delivery.final_name, e);
 	if (r == 0)
-		r = route_temp_path(d->task, d->folder, d->temp, sizeof(d->temp), e);
+		r = route_temp_path(d->lane->shard, d->task, d->folder, d->temp, e);
 	if (r == 0)
 		r = locate_content(d, e);
 	if (r < 0)

@@ -350,14 +350,14 @@ void route_content_path(const struct route *r, const struct shard *s, const stru
 	route_claim_path(job, out->path + n, sizeof(out->path) - (size_t)n);
 }
 
-int route_temp_path(const struct store_task *task, const char *folder, char *out, size_t room,
-                    struct err *e)
+int route_temp_path(const struct shard *s, const struct store_task *task, const char *folder,
+                    char out[PATH_MAX], struct err *e)
 {
 	char temp[256];
 
-	name_temp(route_basename(task->job.path), (long long)task->job.id,
+	name_temp(route_basename(task->job.path), store_instance(s->store), (long long)task->job.id,
 	          (int)(task->delivery.id & INT_MAX), temp);
-	return route_join(out, room, folder, temp, e);
+	return route_join(out, PATH_MAX, folder, temp, e);
 }
 
 int route_join(char *out, size_t room, const char *dir, const char *name, struct err *e)

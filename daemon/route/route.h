@@ -17,6 +17,7 @@
  *	route_free(r);
  */
 #pragma once
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -95,8 +96,8 @@ void route_content_path(const struct route *r, const struct shard *s, const stru
                         struct content_path *out);
 /* The delivery's temporary name in `folder`, made of what never changes, so that it is found again
  * whatever the final name became. */
-int route_temp_path(const struct store_task *task, const char *folder, char *out, size_t room,
-                    struct err *e);
+int route_temp_path(const struct shard *s, const struct store_task *task, const char *folder,
+                    char out[PATH_MAX], struct err *e);
 /* dir "/" name, either may be ""; ERR_POLICY "PATH-TOO-LONG". */
 int route_join(char *out, size_t room, const char *dir, const char *name, struct err *e);
 /* "sub/dir" of "sub/dir/name", "" if none, into out. */

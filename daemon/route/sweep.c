@@ -19,7 +19,7 @@ struct sweep {
 	struct buf note;
 };
 
-static int name_all(struct sweep *w, struct err *e)
+static int name_all(struct sweep *w, const struct shard *s, struct err *e)
 {
 	const struct store_task *t = w->task;
 	char below[PATH_MAX];
@@ -28,7 +28,7 @@ static int name_all(struct sweep *w, struct err *e)
 	route_dirname(t->job.path, below, sizeof(below));
 	r = route_join(w->folder, sizeof(w->folder), w->to->path, below, e);
 	if (r == 0)
-		r = route_temp_path(t, w->folder, w->temp, sizeof(w->temp), e);
+		r = route_temp_path(s, t, w->folder, w->temp, e);
 	if (r == 0)
 		r = route_join(w->final, sizeof(w->final), w->folder, t->delivery.final_name, e);
 	return r;
@@ -78,7 +78,7 @@ static int remove_it(struct sweep *w, struct err *e)
 
 static int sweep(struct sweep *w, struct lane *lane, struct err *e)
 {
-	int r = name_all(w, e);
+	int r = name_all(w, lane->shard, e);
 
 	if (r == 0)
 		r = route_lease(lane, &w->lease, e);

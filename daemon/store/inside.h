@@ -41,7 +41,8 @@ struct store {
 	bool checkpoint_fails;
 
 	/* constant while open */
-	char *path; /* state_dir/ferryd.db */
+	char *path;     /* state_dir/ferryd.db */
+	char *instance; /* its row */
 	int lock_fd;
 	pthread_t thread;
 

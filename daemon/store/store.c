@@ -1,11 +1,13 @@
 #include "daemon/store/store.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "daemon/base/mem.h"
 #include "daemon/store/database.h"
 #include "daemon/store/inside.h"
 #include "daemon/store/lock.h"
+#include "daemon/store/raw.h"
 #include "daemon/store/rows.h"
 
 /* Whatever part of it was made. */
@@ -18,12 +20,24 @@ static void release(struct store *s)
 	assert(rc != SQLITE_BUSY); /* a statement of ours still open */
 	lock_release(s->lock_fd);  /* last: the file is at rest */
 	free(s->path);
+	free(s->instance);
 	free(s);
+}
+
+/* It becomes part of file names. */
+static int read_instance(struct store *s, struct err *e)
+{
+	int r = raw_ask(s->db, s->path, "SELECT name FROM instance", &s->instance, e);
+
+	if (r == 0 && s->instance[strspn(s->instance, "0123456789abcdef")])
+		return store_err_corrupt(e, s->path, "its instance is no hexadecimal number");
+	return r;
 }
 
 static int open_locked(struct store *s, struct err *e)
 {
-	if (database_open(s->path, &s->db, e) < 0 || statements_prepare(s, e) < 0)
+	if (database_open(s->path, &s->db, e) < 0 || statements_prepare(s, e) < 0 ||
+	    read_instance(s, e) < 0)
 		return e->kind;
 	return thread_start(s, e);
 }
@@ -42,6 +56,11 @@ int store_open(const char *state_dir, struct store **out, struct err *e)
 	}
 	*out = s;
 	return 0;
+}
+
+const char *store_instance(const struct store *s)
+{
+	return s->instance;
 }
 
 void store_close(struct store *s)

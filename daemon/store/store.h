@@ -70,6 +70,8 @@ int store_open(const char *state_dir, struct store **out, struct err *e);
 void store_close(struct store *s); /* answers what is queued, checkpoints, joins */
 /* "SQLite 3.40.1" as linked. */
 const char *store_library(void);
+/* A short word that no other database has, for names in places that are shared; may be "". */
+const char *store_instance(const struct store *s);
 int64_t store_silent_ms(const struct store *s); /* any thread: since its thread last answered */
 
 /* ---- claiming ------------------------------------------------------------------------------ */

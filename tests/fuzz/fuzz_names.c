@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	char temp[256];
 
 	must(name_verdict_code(v) && name_verdict_text(v));
-	name_temp(name, (long long)size << 40, (int)size, temp);
+	name_temp(name, size & 1 ? "0a1b2c3d" : "", (long long)size << 40, (int)size, temp);
 	must(strlen(temp) <= 255 && name_is_ours(temp, strlen(temp)));
 	if (v != NAME_OK)
 		return 0;

@@ -101,7 +101,7 @@ static void check_temp(const char *final_name, size_t most)
 {
 	char out[256];
 
-	name_temp(final_name, 9223372036854775807, 31, out);
+	name_temp(final_name, "0a1b2c3d", 9223372036854775807, 31, out);
 	assert_true(strlen(out) <= most);
 	assert_true(name_is_ours(out, strlen(out)));
 	assert_int_equal(name_gate(out, strlen(out)), NAME_OURS);
@@ -112,7 +112,9 @@ static void test_names__temporary_names_fit_and_are_ours(void **state)
 	char name[300], out[256];
 
 	(void)state;
-	name_temp("a.xml", 12, 0, out);
+	name_temp("a.xml", "0a1b2c3d", 12, 0, out);
+	assert_string_equal(out, ".a.xml.0a1b2c3d-12-0.ferryd-part");
+	name_temp("a.xml", "", 12, 0, out);
 	assert_string_equal(out, ".a.xml.12-0.ferryd-part");
 	check_temp("a.xml", 255);
 	check_temp("", 255);
@@ -125,7 +127,7 @@ static void test_names__temporary_names_fit_and_are_ours(void **state)
 		check_temp(name, 255);
 	}
 	fill(name, '\x80', 255); /* not UTF-8 at all: cut somewhere, never out of bounds */
-	name_temp(name, 1, 1, out);
+	name_temp(name, "0a1b2c3d", 1, 1, out);
 	assert_int_equal(strlen(out), 255);
 }
 

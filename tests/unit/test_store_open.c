@@ -400,6 +400,54 @@ static void test_migrate__holds_a_job_of_which_one_delivery_is_held(void **state
 	assert_true(delivered(t, id, true));
 }
 
+/* ---- which ferryd it is -------------------------------------------------------------------- */
+
+static void read_instance_of(struct scene *t, char out[32])
+{
+	open_store(t);
+	(void)snprintf(out, 32, "%s", store_instance(t->store));
+	close_store(t);
+}
+
+static void test_instance__is_the_databases_own(void **state)
+{
+	struct scene *t = *state;
+	char first[32], again[32], other[32];
+
+	read_instance_of(t, first);
+	assert_int_equal(strlen(first), 8);
+	read_instance_of(t, again);
+	assert_string_equal(again, first);
+	assert_int_equal(unlink(file_in(t, "ferryd.db")), 0);
+	read_instance_of(t, other);
+	assert_string_not_equal(other, first);
+}
+
+/* Version 7: what lies at destinations under an older ferryd's names is found again. */
+static void test_instance__a_database_with_jobs_keeps_its_names(void **state)
+{
+	struct scene *t = *state;
+	char name[32];
+
+	open_store(t);
+	(void)claim(t, "r", "a");
+	close_store(t);
+	tamper(t, "DROP TABLE instance; PRAGMA user_version = 6");
+	read_instance_of(t, name);
+	assert_string_equal(name, "");
+}
+
+static void test_instance__becomes_no_path(void **state)
+{
+	struct scene *t = *state;
+
+	open_store(t);
+	close_store(t);
+	tamper(t, "UPDATE instance SET name = '../x'");
+	check_open_fails(t, ERR_LOCAL, "STORE-CORRUPT");
+	check_says("instance");
+}
+
 /* ---- damage -------------------------------------------------------------------------------- */
 
 static void fill(struct scene *t)
@@ -565,6 +613,9 @@ int main(void)
 	        TEST(test_migrate__copies_before_it_changes),
 	        TEST(test_migrate__undoes_a_step_that_fails),
 	        TEST(test_migrate__holds_a_job_of_which_one_delivery_is_held),
+	        TEST(test_instance__is_the_databases_own),
+	        TEST(test_instance__a_database_with_jobs_keeps_its_names),
+	        TEST(test_instance__becomes_no_path),
 	        TEST(test_migrate__leaves_a_copy_that_an_older_ferryd_opens),
 	        TEST(test_open__survives_a_flipped_bit_anywhere),
 	        TEST(test_open__survives_a_flipped_bit_in_the_log),
