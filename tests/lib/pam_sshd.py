@@ -27,6 +27,7 @@ AuthenticationMethods {methods}
 PermitRootLogin yes
 UsePAM yes
 UseDNS no
+SetEnv SHLVL=1
 LogLevel VERBOSE
 {penalties}
 Subsystem sftp internal-sftp

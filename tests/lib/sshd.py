@@ -13,6 +13,7 @@ from lib.wait import wait_for
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 PRIVSEP = Path("/run/sshd")
 
+# SHLVL: with it bash leaves out ~/.bashrc, which is not the tests' and may take long or fail.
 CONFIG = """\
 Port {port}
 ListenAddress 127.0.0.1
@@ -25,6 +26,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin yes
 UsePAM {pam}
 UseDNS no
+SetEnv SHLVL=1
 LogLevel VERBOSE
 MaxStartups 100:30:200
 {penalties}
