@@ -1,7 +1,7 @@
 /*
  * A ferryd of one route and one worker, around partners in memory.
  *
- *	begin_world(FILES);			// out/f0 … at the source
+ *	begin_world();				// out/f0 … at the source
  *	world.fail_at = 7;			// what shall go wrong
  *	setup(&d, &plan);			// a configuration, a state directory
  *	run(&d);				// one life: until all is done, or world.stop_at
@@ -10,12 +10,6 @@
  * The partners answer by loop turn: each operation yields before it does its work.
  */
 #pragma once
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <dirent.h>
 #include <ftw.h>
 #include <stdio.h>
@@ -26,25 +20,15 @@
 
 #include "adapters/command.h"
 #include "adapters/names.h"
-#include "daemon/base/clock.h"
 #include "daemon/base/log.h"
 #include "daemon/base/mem.h"
 #include "daemon/route/recover.h"
 #include "daemon/route/route.h"
 #include "daemon/runtime/work.h"
+#include "tests/runtime/rig.h"
 #include "tests/unit/tree.h"
 
 enum { FILES = 3, FILES_MAX = 64, CONTENT_BYTES = 64, STEPS_MAX = 400, PATIENCE_MS = 20000 };
-
-/* cmocka's assertions jump and must not be used on a fiber's stack. */
-#define check(what)                                                                            \
-	do {                                                                                   \
-		if (!(what)) {                                                                 \
-			(void)fprintf(stderr, "%s:%d: check failed: %s\n", __FILE__, __LINE__, \
-			              #what);                                                  \
-			abort();                                                               \
-		}                                                                              \
-	} while (0)
 
 /* ---- two partners in memory ---------------------------------------------------------------- */
 
