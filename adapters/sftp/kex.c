@@ -4,18 +4,6 @@
 #include "adapters/trace_step.h"
 #include "daemon/base/escape.h"
 
-enum { LIST_LINE_BYTES = 900 }; /* escape() and a line of the trace have room for more */
-
-/* As much of `list` as a line takes, at a comma if there is one. */
-static size_t line_of_list(const char *list)
-{
-	size_t n = strlen(list), at = n < LIST_LINE_BYTES ? n : LIST_LINE_BYTES;
-
-	while (at < n && at && list[at - 1] != ',')
-		at--;
-	return at ? at : LIST_LINE_BYTES;
-}
-
 /* Whole, in several lines if need be: error texts show the beginning only. */
 static void trace_list(struct ssh *s, const char *whose, const char *name, const char *list)
 {
@@ -23,7 +11,7 @@ static void trace_list(struct ssh *s, const char *whose, const char *name, const
 	char text[ESCAPE_ROOM];
 
 	do {
-		size_t n = line_of_list(list);
+		size_t n = kex_list_line(list);
 
 		TRACE(s->trace, TRACE_KEX, "%s %s%s: %s", whose, name, again,
 		      escape(list, n, text, sizeof(text)));

@@ -59,6 +59,17 @@ malformed:
 	return -1;
 }
 
+size_t kex_list_line(const char *list)
+{
+	size_t at = KEX_LINE_BYTES;
+
+	if (strlen(list) <= KEX_LINE_BYTES)
+		return strlen(list);
+	while (at && list[at - 1] != ',')
+		at--;
+	return at ? at : KEX_LINE_BYTES;
+}
+
 void kexinit_release(struct kexinit *k)
 {
 	free(k->text);

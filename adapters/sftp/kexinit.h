@@ -48,6 +48,10 @@ int kexinit_parse(const unsigned char *payload, size_t n, struct kexinit *out);
 void kexinit_release(struct kexinit *k);
 const char *kex_list_name(enum kex_list which);
 
+enum { KEX_LINE_BYTES = 900 }; /* escape() and a line of the trace have room for more */
+/* How much of `list` one line of the trace takes: whole names where they are no longer than it. */
+size_t kex_list_line(const char *list);
+
 /* The first name of `ours` that is in `theirs` too (RFC 4253 §7.1), pseudo algorithms (ext-info-*,
  * kex-strict-*) left out; length in *n, NULL if there is none. */
 const char *kex_common(const char *ours, const char *theirs, size_t *n);

@@ -158,6 +158,7 @@ def kexinit(ciphers):
 
 
 @pytest.mark.parametrize("count, words", [
+    (0, ["offers: (unknown); we ("]),
     (1, ["offers: cipher-000@hostile.example; we ("]),
     (200, ["offers: cipher-000@hostile.example, ", " more, all in the trace; we ("]),
 ])
@@ -363,6 +364,7 @@ def test_diagnosis__cut_while_idle(end, ferryd, route_in, partner):
         wait_for(lambda: visible(destination) == ["first"], "the first file")
         wait_for(lambda: not visible(source) and leases(ferryd) == 0, "an idle connection")
         end(partner, proxy)
+        wait_for(lambda: "session over" in ferryd.trace_text(), "ferryd to notice")
         drop(source, "second", b"2")
         ferryd.say("poll", "in")
         wait_for(lambda: len(visible(destination)) == 2, "the second file")

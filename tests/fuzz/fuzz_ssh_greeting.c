@@ -97,6 +97,20 @@ static void must_be_equal(const struct kex_tap *a, const struct kex_tap *b)
 		must(strcmp(a->kexinit.list[i], b->kexinit.list[i]) == 0);
 }
 
+/* The lines of the trace are the list, no more and no less. */
+static void check_lines(const char *list)
+{
+	const char *end = list + strlen(list);
+
+	do {
+		size_t n = kex_list_line(list);
+
+		must(n <= KEX_LINE_BYTES && n <= (size_t)(end - list) && (n || list == end));
+		list += n;
+	} while (*list);
+	must(list == end);
+}
+
 static void compare_lists(const struct kexinit *theirs)
 {
 	static char list[] = "ext-info-c,aes256-gcm@openssh.com,aes128-ctr,hmac-sha2-256,none";
@@ -107,6 +121,7 @@ static void compare_lists(const struct kexinit *theirs)
 
 	for (int i = 0; i < KEX_LIST_COUNT; i++) {
 		ours.list[i] = list;
+		check_lines(theirs->list[i]);
 		must_be_visible(theirs->list[i], strlen(theirs->list[i]), 0);
 	}
 	missing = kex_missing(&ours, theirs);
