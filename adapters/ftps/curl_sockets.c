@@ -22,23 +22,35 @@ static bool is_gone(const struct curl_socket *s)
 	return fstat(s->fd, &now) < 0 || !S_ISSOCK(now.st_mode) || now.st_ino != s->id;
 }
 
-static void sweep(struct curl_loop *l)
+static bool is_accepted(const struct curl_socket *s)
 {
-	for (size_t i = l->socket_count; i-- > 0;)
-		if (is_gone(&l->sockets[i]))
-			forget(l, i);
+	return s->ours < 0;
+}
+
+/* True when an accepted one was among the gone. */
+static bool sweep(struct curl_loop *l)
+{
+	bool accepted = false;
+
+	for (size_t i = l->socket_count; i-- > 0;) {
+		if (!is_gone(&l->sockets[i]))
+			continue;
+		accepted |= is_accepted(&l->sockets[i]);
+		forget(l, i);
+	}
+	return accepted;
 }
 
 static void cut(struct curl_loop *l)
 {
 	for (size_t i = 0; i < l->socket_count; i++)
-		if (l->sockets[i].ours >= 0)
+		if (!is_accepted(&l->sockets[i]))
 			(void)shutdown(l->sockets[i].ours, SHUT_RDWR);
 }
 
 static bool add(struct curl_loop *l, const struct curl_socket *s)
 {
-	sweep(l);
+	(void)sweep(l);
 	if (l->socket_count == SOCKETS_MOST)
 		return false;
 	l->sockets[l->socket_count++] = *s;
@@ -77,17 +89,31 @@ void curl_sockets_remove(struct curl_loop *l, int fd)
 	pthread_mutex_unlock(&l->lock);
 }
 
-void curl_sockets_sweep(struct curl_loop *l)
+bool curl_sockets_sweep(struct curl_loop *l)
 {
+	bool accepted;
+
 	pthread_mutex_lock(&l->lock);
-	sweep(l);
+	accepted = sweep(l);
 	pthread_mutex_unlock(&l->lock);
+	return accepted;
+}
+
+bool curl_sockets_accepted(struct curl_loop *l)
+{
+	bool any = false;
+
+	pthread_mutex_lock(&l->lock);
+	for (size_t i = 0; i < l->socket_count; i++)
+		any |= is_accepted(&l->sockets[i]);
+	pthread_mutex_unlock(&l->lock);
+	return any;
 }
 
 void curl_sockets_shut_down(struct curl_loop *l, int how)
 {
 	pthread_mutex_lock(&l->lock);
-	sweep(l);
+	(void)sweep(l);
 	for (size_t i = 0; i < l->socket_count; i++)
 		(void)shutdown(l->sockets[i].fd, how);
 	pthread_mutex_unlock(&l->lock);

@@ -88,8 +88,10 @@ size_t curl_on_room(char *data, size_t one, size_t count, void *loop);
 bool curl_sockets_add(struct curl_loop *l, int fd, curlsocktype purpose);
 /* It is about to be closed. */
 void curl_sockets_remove(struct curl_loop *l, int fd);
-/* Forgets those that libcurl has closed without telling. */
-void curl_sockets_sweep(struct curl_loop *l);
+/* Forgets those that libcurl has closed without telling. True: an accepted one was among them. */
+bool curl_sockets_sweep(struct curl_loop *l);
+/* Is there one that was accepted? */
+bool curl_sockets_accepted(struct curl_loop *l);
 void curl_sockets_shut_down(struct curl_loop *l, int how);
 
 /* From now on the server owes `step`, within that step's time. */

@@ -131,6 +131,19 @@ static int on_debug(CURL *easy, curl_infotype type, char *data, size_t n, void *
 	return 0;
 }
 
+/* What is left is the confirmation. */
+static void data_has_ended(struct curl_loop *l)
+{
+	if (!curl_is_cut(l) && atomic_load(&l->step) == STEP_DATA)
+		curl_expect(l, STEP_FINAL);
+}
+
+static void sweep(struct curl_loop *l)
+{
+	if (curl_sockets_sweep(l))
+		data_has_ended(l);
+}
+
 static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off_t up_all,
                        curl_off_t up)
 {
@@ -138,6 +151,8 @@ static int on_progress(void *arg, curl_off_t down_all, curl_off_t down, curl_off
 	(void)down;
 	(void)up_all;
 	(void)up;
+	if (curl_sockets_accepted(arg)) /* libcurl waits for the confirmation in one go */
+		sweep(arg);
 	return curl_is_cut(arg) ? 1 : 0;
 }
 
@@ -182,10 +197,9 @@ static int on_close(void *arg, curl_socket_t fd)
 {
 	struct curl_loop *l = arg;
 
-	/* the end of the data: what is left is the confirmation */
-	if (!curl_is_cut(l) && atomic_load(&l->step) == STEP_DATA)
-		curl_expect(l, STEP_FINAL);
 	curl_sockets_remove(l, fd);
+	if (!curl_sockets_accepted(l)) /* else it is the one that waited for it */
+		data_has_ended(l);
 	return close(fd);
 }
 
@@ -248,7 +262,7 @@ static unsigned view(struct curl_loop *l, struct curl_waitfd *fds)
 	unsigned n = 0;
 
 	fds[n++] = (struct curl_waitfd){.fd = l->bell, .events = CURL_WAIT_POLLIN};
-	curl_sockets_sweep(l);
+	sweep(l);
 	if (l->fruitless >= FRUITLESS_MOST)
 		return n;
 	pthread_mutex_lock(&l->lock);
@@ -353,7 +367,7 @@ static bool do_job(struct curl_loop *l, struct curl_job *job)
 	configure(l, job, &orders);
 	rc = perform(l);
 	(void)curl_multi_remove_handle(l->multi, l->easy);
-	curl_sockets_sweep(l);
+	(void)curl_sockets_sweep(l);
 	(void)curl_easy_setopt(l->easy, CURLOPT_ERRORBUFFER, NULL); /* the job's frame will go */
 	curl_slist_free_all(orders.before);
 	curl_slist_free_all(orders.just_before);
@@ -440,7 +454,7 @@ void *curl_thread_run(void *loop)
 	say_goodbye(l);
 	curl_easy_cleanup(l->easy);
 	(void)curl_multi_cleanup(l->multi);
-	curl_sockets_sweep(l);
+	(void)curl_sockets_sweep(l);
 	atomic_store(&l->has_ended, true);
 	curl_loop_notify(l);
 	return NULL;

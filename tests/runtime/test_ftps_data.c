@@ -79,6 +79,32 @@ static void body_active(struct worker *w)
 	adapter_ftps.close(c);
 }
 
+/* Which wait was too long is told as in passive mode. */
+static void body_late(struct worker *w)
+{
+	static const struct {
+		const char *mode, *code;
+	} late[] = {{"evil_stall_data", "FTP-STALLED"}, {"evil_never_226", "FTP-NO-CONFIRMATION"}};
+	struct connection *c;
+	struct partner p;
+	struct err e;
+
+	(void)w;
+	for (size_t i = 0; i < 2; i++) {
+		be_active(&p, late[i].mode, NULL);
+		p.endpoint.timeouts.stall_ms = 1500;
+		c = opens(&p);
+		must_fail(get_a(c, 0, &e), &e, late[i].code);
+		adapter_ftps.close(c);
+	}
+}
+
+static void test_ftps_data__active_mode_tells_what_it_waited_for(void **state)
+{
+	(void)state;
+	rig_run(body_late);
+}
+
 /* The only port of the range is somebody else's. */
 static void body_taken(struct worker *w)
 {
@@ -158,6 +184,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_ftps_data__pasv_addresses_are_followed_only_when_trusted),
 	        cmocka_unit_test(test_ftps_data__active_mode_names_our_address_and_ports),
+	        cmocka_unit_test(test_ftps_data__active_mode_tells_what_it_waited_for),
 	        cmocka_unit_test(test_ftps_data__a_range_without_a_free_port_is_told),
 	        cmocka_unit_test(test_ftps_data__an_abort_shuts_down_no_socket_but_its_own),
 	};
