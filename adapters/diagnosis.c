@@ -303,10 +303,10 @@ struct addition {
 static void compose_addition(const void *what, size_t room, struct err *e)
 {
 	const struct addition *a = what;
-	char tried[BRIEF_ROOM_MOST];
+	char tried[BRIEF_ROOM_MOST], before[BRIEF_ROOM_MOST];
 
 	(void)err_set(e, (enum err_kind)a->before.kind, a->before.code, a->before.native,
-	              "%s. Tried: %s%s", a->before.message,
+	              "%s. Tried: %s%s", brief_words(a->before.message, before, room),
 	              brief_list(a->tried, &tried_steps, tried, room), a->cure);
 }
 
@@ -332,6 +332,8 @@ static int lost_by_word(const struct diagnosis_loss *l, const char *text, struct
 	               text, l->disconnect_code);
 }
 
+#define LOST_CURE ". Where it repeats, the server's log tells the reason"
+
 int diagnosis_lost(const struct diagnosis_loss *l, struct err *e)
 {
 	char text[LIST_ROOM], server[64], words[SHORT_ROOM];
@@ -339,9 +341,8 @@ int diagnosis_lost(const struct diagnosis_loss *l, struct err *e)
 	if (l->disconnect_code)
 		return lost_by_word(l, shown(l->disconnect_text, text, sizeof(text)), e);
 	return err_set(e, ERR_NETWORK, "SSH-LOST", l->native,
-	               "the connection ended during %s: %s (server: %s). Where it repeats, the "
-	               "server's log tells the reason",
-	               l->where, shown(l->words, words, sizeof(words)),
+	               "the connection ended during %s: %s (server: %s)" LOST_CURE, l->where,
+	               shown(l->words, words, sizeof(words)),
 	               shown(l->server, server, sizeof(server)));
 }
 
@@ -350,16 +351,38 @@ struct idle_end {
 	const struct err *why;
 };
 
+static bool is_end_of_connection(const char *code)
+{
+	static const char *const codes[] = {"SSH-LOST", "SSH-VIA-LOST", "FTP-LOST", "NET-RESET"};
+
+	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+		if (strcmp(code, codes[i]) == 0)
+			return true;
+	return false;
+}
+
+static void compose_idle_failure(const void *what, size_t room, struct err *e)
+{
+	const struct idle_end *end = what;
+	char words[BRIEF_ROOM_MOST];
+
+	(void)err_set(
+	        e, (enum err_kind)end->why->kind, end->why->code, end->why->native,
+	        "the connection could no longer be used after it had been idle (noticed after "
+	        "%.1f s: %s). Nothing was under way, and a new one is made when it is needed",
+	        (double)end->idle_ms / 1000.0, brief_words(end->why->message, words, room));
+}
+
 static void compose_idle_end(const void *what, size_t room, struct err *e)
 {
 	const struct idle_end *end = what;
 	char words[BRIEF_ROOM_MOST], first[ERR_MESSAGE_BYTES];
-	const char *stop;
+	char *cure;
 
 	(void)snprintf(first, sizeof(first), "%s", end->why->message);
-	stop = strstr(first, ". "); /* what comes then is a cure for something else */
-	if (stop)
-		first[stop - first] = '\0';
+	cure = strstr(first, LOST_CURE); /* is for something else */
+	if (cure)
+		*cure = '\0';
 
 	(void)err_set(
 	        e, ERR_NETWORK, "NET-IDLE-END", end->why->native,
@@ -372,7 +395,10 @@ static void compose_idle_end(const void *what, size_t room, struct err *e)
 
 int diagnosis_idle_end(int64_t idle_ms, const struct err *why, struct err *e)
 {
-	return brief_fit(compose_idle_end, &(struct idle_end){idle_ms, why}, e);
+	bool ended = is_end_of_connection(why->code);
+
+	return brief_fit(ended ? compose_idle_end : compose_idle_failure,
+	                 &(struct idle_end){idle_ms, why}, e);
 }
 
 int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,

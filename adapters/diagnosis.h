@@ -104,7 +104,8 @@ struct diagnosis_loss {
 /* The connection ended while something was under way: SSH-LOST; SSH-BANNER-REFUSED or
  * SSH-AUTH-REFUSED when the server's last words say so. */
 int diagnosis_lost(const struct diagnosis_loss *l, struct err *e);
-/* It ended while nothing was under way, because of `why`: NET-IDLE-END. */
+/* It ended while nothing was under way, because of `why`: NET-IDLE-END. Where nobody has ended it, as
+ * it hangs or breaks the protocol, `why` keeps its code. */
 int diagnosis_idle_end(int64_t idle_ms, const struct err *why, struct err *e);
 /* A phase took too long: SSH-KEX-TIMEOUT … by `code`. */
 int diagnosis_timeout(const char *code, const char *where, int64_t waited_ms, const char *setting,

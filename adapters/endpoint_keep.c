@@ -24,8 +24,8 @@ void slot_tell_idle_end(struct slot *s, const struct err *why)
 		return;
 	(void)diagnosis_idle_end(clock_mono_ms() - s->used_ms, why, &e);
 	TRACE(s->trace, TRACE_ERROR, "%s", e.message);
-	log_info("an idle connection was ended by the other side",
-	         "endpoint=%s code=%s reason=\"%s\"", p->settings->name, e.code, e.message);
+	log_info("an idle connection is over", "endpoint=%s code=%s reason=\"%s\"",
+	         p->settings->name, e.code, e.message);
 }
 
 /* ---- kept alive ----------------------------------------------------------------------------- */

@@ -198,6 +198,36 @@ static void test_diagnosis__shows_the_first_of_many_logins(void **state)
 	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, "the server ended the login. Tried: publickey");
 	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, " more, all in the trace. Name the right key");
 	assert_int_equal(e.native, 2);
+	(void)err_set(&e, ERR_AUTH, "SSH-AUTH-REFUSED", 2, "the server ended the login: %s", tried);
+	(void)diagnosis_add_tried(tried, ". Name the right key", &e);
+	check_err(&e, "SSH-AUTH-REFUSED", ERR_AUTH, "all in the trace. Name the right key");
+}
+
+/* Who has ended it, if anybody. */
+static void test_diagnosis__an_idle_connection_is_over(void **state)
+{
+	static const struct {
+		int kind;
+		const char *code, *want;
+	} rows[] = {
+	        {ERR_NETWORK, "SSH-LOST", "NET-IDLE-END"},
+	        {ERR_NETWORK, "SSH-VIA-LOST", "NET-IDLE-END"},
+	        {ERR_NETWORK, "FTP-LOST", "NET-IDLE-END"},
+	        {ERR_NETWORK, "NET-RESET", "NET-IDLE-END"},
+	        {ERR_NETWORK, "FTP-TIMEOUT", "FTP-TIMEOUT"},
+	        {ERR_PROTOCOL, "FTP-REPLY", "FTP-REPLY"},
+	};
+	struct err why, e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)err_set(&why, rows[i].kind, rows[i].code, 0, "said \"a. b\" at last");
+		(void)diagnosis_idle_end(2000, &why, &e);
+		check_err(&e, rows[i].want, rows[i].kind, "said \"a. b\" at last");
+		check_err(&e, rows[i].want, rows[i].kind, "a new one is made");
+		assert_int_equal(strstr(e.message, "the other side ended") != NULL,
+		                 strcmp(rows[i].want, "NET-IDLE-END") == 0);
+	}
 }
 
 /* What is said of a text without end, and of none. */
@@ -246,6 +276,7 @@ int main(void)
 	        cmocka_unit_test(test_diagnosis__a_newer_library_is_told_where_it_helps),
 	        cmocka_unit_test(test_diagnosis__shows_the_first_of_many_logins),
 	        cmocka_unit_test(test_diagnosis__the_rest_is_brief_too),
+	        cmocka_unit_test(test_diagnosis__an_idle_connection_is_over),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
