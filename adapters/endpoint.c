@@ -133,6 +133,7 @@ static void serve(struct waiter *w, struct slot *s)
 {
 	list_remove(&w->link);
 	s->leases++;
+	s->has_served = true;
 	w->slot = s;
 	signal_raise(&w->served);
 }

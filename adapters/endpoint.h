@@ -82,7 +82,7 @@ void endpoint_reset(struct endpoint *p);
 /* An operator's wish, in the place of the configured mask: what is recorded is written at once. */
 struct trace_order {
 	unsigned mask;
-	int64_t until_ms;	     /* clock_mono_ms(); INT64_MAX: until told otherwise */
+	int64_t until_ms;            /* clock_mono_ms(); INT64_MAX: until told otherwise */
 	char file[TRACE_FILE_BYTES]; /* for all its connections (trace_file.h); "": one each */
 };
 /* For live connections and those to come, until its time is over, it is set again, or NULL: then
@@ -97,7 +97,7 @@ struct endpoint_status {
 	int64_t next_attempt_ms; /* RETRYING: from now */
 	struct err last;         /* kind 0: none since the last success */
 	char trace_file[256];    /* of the last failure, "" */
-	bool has_order;		 /* trace_set is in force */
+	bool has_order;          /* trace_set is in force */
 	struct trace_order order;
 };
 void endpoint_status(const struct endpoint *p, struct endpoint_status *out);

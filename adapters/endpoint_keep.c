@@ -80,6 +80,8 @@ bool slot_is_worn(const struct slot *s)
 	const struct endpoint *p = s->endpoint;
 	const struct endpoint_config *c = p->settings;
 
+	if (!s->has_served)
+		return false;
 	if (c->recycle_age_ms && clock_mono_ms() - s->born_ms >= c->recycle_age_ms)
 		return true;
 	return c->recycle_bytes && p->adapter->traffic &&

@@ -42,9 +42,9 @@ struct slot {
 	struct connection *connection;
 	struct trace *trace;
 	int leases, room;
-	bool is_dead, has_worked;
-	bool ended_idle;                     /* the other side did it, and nobody has told yet */
-	int64_t born_ms, used_ms, pinged_ms; /* clock_mono_ms() */
+	bool is_dead, has_worked, has_served; /* the last: has been leased */
+	bool ended_idle;                      /* the other side did it, and nobody has told yet */
+	int64_t born_ms, used_ms, pinged_ms;  /* clock_mono_ms() */
 };
 
 /* No new lease gets it; running operations fail at once; closed when the last lease is back. */
@@ -53,7 +53,8 @@ void slot_retire(struct slot *s);
 void slot_found_dead(struct slot *s);
 /* That `why` ended it while it was idle: in the log, and in its trace, if that is written. */
 void slot_tell_idle_end(struct slot *s, const struct err *why);
-/* Has it carried so much, or become so old, that a new one is to take its place (`recycle:`)? */
+/* Has it carried so much, or become so old, that a new one is to take its place (`recycle:`)? Each
+ * serves once: where a login alone is more than that, others would follow it without end. */
 bool slot_is_worn(const struct slot *s);
 /* An operation on `s` ended: what does that say about the connection? */
 void slot_judge(struct slot *s, int result, const struct err *e);

@@ -1114,6 +1114,29 @@ static void test_recycle__by_age(void **state)
 	run(recycled_by_age);
 }
 
+/* A key exchange alone is more than the limit, and takes longer. */
+static void recycled_from_birth(void)
+{
+	struct lease l;
+
+	settings.recycle_bytes = 1;
+	settings.recycle_age_ms = 1;
+	fake.traffic = 5000;
+	for (int i = 1; i <= 3; i++) {
+		must_take(&l);
+		check(fake.connects == i);
+		give(&l);
+		rig_turns(5);
+		check(fake.closes == i);
+	}
+}
+
+static void test_recycle__each_connection_serves_once(void **state)
+{
+	(void)state;
+	run(recycled_from_birth);
+}
+
 static void never_recycled(void)
 {
 	struct lease l;
@@ -1140,6 +1163,7 @@ int main(void)
 	        test(test_recycle__by_bytes_when_the_file_is_done),
 	        test(test_recycle__waits_for_what_is_under_way),
 	        test(test_recycle__by_age),
+	        test(test_recycle__each_connection_serves_once),
 	        test(test_recycle__not_unless_it_is_told),
 	        test(test_breaker__waits_twice_as_long_each_time),
 	        test(test_breaker__endpoints_do_not_come_back_together),
