@@ -139,8 +139,9 @@ void ssh_put_rekey_limit(struct ssh_put *d, const struct ssh_line *line, const c
 	int64_t seconds = ssh_put_is_none(time) ? 0 : read_seconds(time);
 
 	put_rekey_bytes(d, line, path);
-	if (seconds < 0)
-		ssh_put_refuse(d, line, "wants as its second value a time such as 1h, or none");
+	if (line->count > 2 || seconds < 0)
+		ssh_put_refuse(d, line,
+		               "wants as its second and last value a time such as 1h, or none");
 	else if (seconds)
 		ssh_put(d, line, arena_printf(&d->l->tree, "%s.age", path),
 		        arena_printf(&d->l->tree, "%llds", (long long)seconds), NODE_BARE);

@@ -27,8 +27,14 @@ static void release(struct store *s)
 /* It becomes part of file names. */
 static int read_instance(struct store *s, struct err *e)
 {
-	int r = raw_ask(s->db, s->path, "SELECT name FROM instance", &s->instance, e);
+	int r = raw_execute(s->db, s->path,
+	                    "UPDATE instance SET name = lower(hex(randomblob(4))) WHERE name = '' "
+	                    "AND NOT EXISTS (SELECT 1 FROM call) AND NOT EXISTS (SELECT 1 FROM "
+	                    "delivery WHERE state IN ('sending', 'renaming', 'held'))",
+	                    e);
 
+	if (r == 0)
+		r = raw_ask(s->db, s->path, "SELECT name FROM instance", &s->instance, e);
 	if (r == 0 && s->instance[strspn(s->instance, "0123456789abcdef")])
 		return store_err_corrupt(e, s->path, "its instance is no hexadecimal number");
 	return r;

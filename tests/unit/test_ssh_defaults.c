@@ -276,8 +276,11 @@ static void test_ssh_defaults__a_wrong_rekey_limit_is_told(void **state)
 	check_told(HEAD USER_AUTH, "RekeyLimit 1.5G\n",
 	           "@/config:1:1: rekeylimit: wants bytes such as 512M or 4G, or default\n");
 	check_told(HEAD USER_AUTH, "RekeyLimit 1G soon\n",
-	           "@/config:1:1: rekeylimit: wants as its second value a time such as 1h, or "
-	           "none\n");
+	           "@/config:1:1: rekeylimit: wants as its second and last value a time such as "
+	           "1h, or none\n");
+	check_told(HEAD USER_AUTH, "RekeyLimit 1G 1h more\n",
+	           "@/config:1:1: rekeylimit: wants as its second and last value a time such as "
+	           "1h, or none\n");
 }
 
 static void test_ssh_defaults__what_has_no_key_of_ours_is_told(void **state)

@@ -423,18 +423,27 @@ static void test_instance__is_the_databases_own(void **state)
 	assert_string_not_equal(other, first);
 }
 
-/* Version 7: what lies at destinations under an older ferryd's names is found again. */
-static void test_instance__a_database_with_jobs_keeps_its_names(void **state)
+/* Version 7: what lies at destinations under an older ferryd's names is found again; when nothing
+ * can, it has its word. */
+static void test_instance__waits_for_open_deliveries_of_an_older_one(void **state)
 {
 	struct scene *t = *state;
-	char name[32];
+	char name[32], again[32];
+	int64_t job, id;
 
 	open_store(t);
-	(void)claim(t, "r", "a");
+	id = one_delivery(t, "a", &job);
 	close_store(t);
 	tamper(t, "DROP TABLE instance; PRAGMA user_version = 6");
 	read_instance_of(t, name);
 	assert_string_equal(name, "");
+	open_store(t);
+	(void)delivered(t, id, true);
+	close_store(t);
+	read_instance_of(t, name);
+	assert_int_equal(strlen(name), 8);
+	read_instance_of(t, again);
+	assert_string_equal(again, name);
 }
 
 static void test_instance__becomes_no_path(void **state)
@@ -614,7 +623,7 @@ int main(void)
 	        TEST(test_migrate__undoes_a_step_that_fails),
 	        TEST(test_migrate__holds_a_job_of_which_one_delivery_is_held),
 	        TEST(test_instance__is_the_databases_own),
-	        TEST(test_instance__a_database_with_jobs_keeps_its_names),
+	        TEST(test_instance__waits_for_open_deliveries_of_an_older_one),
 	        TEST(test_instance__becomes_no_path),
 	        TEST(test_migrate__leaves_a_copy_that_an_older_ferryd_opens),
 	        TEST(test_open__survives_a_flipped_bit_anywhere),
