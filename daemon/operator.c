@@ -362,6 +362,21 @@ static int wake_home(void *arg, struct err *e)
 	return 0;
 }
 
+/* Deliveries to destinations that are gone stay held: no lane asks for them. */
+static int retry_shown(struct engine *g, const struct store_job *job,
+                       const struct store_delivery *deliveries, size_t n, struct err *e)
+{
+	struct orphans_strays strays = {0};
+	int r = orphans_refuse(g, job, e);
+
+	if (r == 0)
+		r = orphans_strays(config_route(g->config, job->route), deliveries, n, &strays, e);
+	if (r == 0)
+		r = store_retry_without(g->store, job->id, strays.found, strays.count, e);
+	free(strays.found);
+	return r;
+}
+
 static int retry_job(void *arg, int64_t job, struct err *e)
 {
 	struct engine *g = arg;
@@ -372,9 +387,7 @@ static int retry_job(void *arg, int64_t job, struct err *e)
 	int r = store_show(g->store, job, info, &deliveries, &n, &events, &m, e);
 
 	if (r == 0)
-		r = orphans_refuse(g, &info->job, e);
-	if (r == 0)
-		r = store_retry(g->store, job, e);
+		r = retry_shown(g, &info->job, deliveries, n, e);
 	if (r == 0 && engine_route(g, info->job.route))
 		r = on_home(g, info->job.route, wake_home, e);
 	free(deliveries);

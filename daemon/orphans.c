@@ -219,6 +219,37 @@ int orphans_refuse(const struct engine *g, const struct store_job *job, struct e
 	               job->route, job->id);
 }
 
+static bool is_open(const struct store_delivery *d)
+{
+	return d->state == DELIVERY_SENDING || d->state == DELIVERY_RENAMING ||
+	       d->state == DELIVERY_HELD;
+}
+
+int orphans_strays(const struct route_config *route, const struct store_delivery *all, size_t n,
+                   struct orphans_strays *out, struct err *e)
+{
+	struct store_stray *found = mem_new_array(n, sizeof(*found));
+	size_t count = 0, open = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!is_open(&all[i]))
+			continue;
+		open++;
+		if (config_route_dest(route, all[i].dest))
+			continue;
+		found[count].delivery = all[i].id;
+		recover_no_destination(route->name, all[i].dest, &found[count++].why);
+	}
+	if (count && count == open) {
+		*e = found[0].why;
+		e->kind = ERR_OBJECT; /* what was asked for does not fit */
+		free(found);
+		return e->kind;
+	}
+	*out = (struct orphans_strays){found, count};
+	return 0;
+}
+
 void orphans_mark(const struct engine *g, struct store_job_info *info)
 {
 	enum job_state s = info->job.state;

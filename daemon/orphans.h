@@ -25,6 +25,15 @@ void orphans_tell(struct engine *g, char **report);
 void orphans_mark(const struct engine *g, struct store_job_info *info);
 /* ERR_OBJECT "ROUTE-GONE" where the job's route is not in the configuration. */
 int orphans_refuse(const struct engine *g, const struct store_job *job, struct err *e);
+/* Those of a job's deliveries that have not ended and whose destination the route does not have any
+ * more; `found` is malloc'ed, also NULL. ERR_OBJECT "DELIVER-NO-DESTINATION", and nothing is found,
+ * where the job waits for nothing else: nobody would try it. */
+struct orphans_strays {
+	struct store_stray *found;
+	size_t count;
+};
+int orphans_strays(const struct route_config *route, const struct store_delivery *all, size_t n,
+                   struct orphans_strays *out, struct err *e);
 /* Gives up what QUEUE_CALL has of a job at destinations that are gone. */
 int orphans_drop(struct engine *g, int64_t job, const char *route, size_t *dropped, struct err *e);
 /* What a canceled job of a route that is gone left on this machine. 1: its source file, which had

@@ -154,7 +154,8 @@ const struct code_text codes_files[] = {
          "job's record tells so; files that were delivered stay."},
         {"DELIVER-NO-DESTINATION", ERR_CONFIG, "The route does not deliver there any more.",
          "The destination was removed from the configuration while a file waited for it.",
-         "Put it back, reload and retry the job, or cancel it."},
+         "Put it back, reload and retry the job, or cancel it. Until then a retry tries the "
+         "job's other destinations only."},
         {"DELIVER-APPEND", ERR_POLICY, "Whether our bytes have been added cannot be decided.",
          "A crash or a lost answer while adding to a file that others change too.",
          "Look at the file; then cancel the job (they are in it) or retry it (they are not)."},

@@ -142,7 +142,8 @@ struct control_engine {
 	int (*resume)(void *arg, const char *route, struct err *e);
 
 	/* store_retry, and wake what must carry it out; forgets the breaker of its endpoints. ERR_OBJECT
-	 * "ROUTE-GONE" where the configuration does not have its route any more. */
+	 * "ROUTE-GONE", "DELIVER-NO-DESTINATION" where the configuration does not have its route, or any
+	 * destination it waits for, any more; of several those that are gone stay held. */
 	int (*retry)(void *arg, int64_t job, struct err *e);
 	/* store_hold, store_cancel, and ends what is under way. 0: it is on record, whatever `out`
 	 * tells. */

@@ -351,6 +351,16 @@ static int hold_batch(struct route *r, const char *dest, const struct store_fail
 	return ret;
 }
 
+void recover_no_destination(const char *route, const char *dest, struct err *out)
+{
+	struct escaped shown;
+
+	(void)err_set(out, ERR_CONFIG, "DELIVER-NO-DESTINATION", 0,
+	              "route %s does not deliver to %s any more; put that destination back, reload "
+	              "and retry the job, or cancel it",
+	              route, escape_name(dest, &shown));
+}
+
 static int hold_strays(struct route *r, const char *dest, struct err *e)
 {
 	struct err why;
@@ -359,10 +369,7 @@ static int hold_strays(struct route *r, const char *dest, struct err *e)
 	size_t count, held = 0;
 	int ret;
 
-	(void)err_set(&why, ERR_CONFIG, "DELIVER-NO-DESTINATION", 0,
-	              "route %s does not deliver to %s any more; put that destination back, reload "
-	              "and retry the job, or cancel it",
-	              r->settings->name, escape_name(dest, &shown));
+	recover_no_destination(r->settings->name, dest, &why);
 	do {
 		ret = hold_batch(r, dest, &f, &count, e);
 		held += ret == 0 ? count : 0;

@@ -24,6 +24,8 @@ void recover_spool(struct shard *s);
 /* From the route's poll fiber, before its first poll. */
 void recover_strays(struct route *r);
 void recover_claims(struct route *r);
+/* Why such a delivery is held: ERR_CONFIG "DELIVER-NO-DESTINATION". */
+void recover_no_destination(const char *route, const char *dest, struct err *out);
 /* The claimed file of one job, which has ended; of this route, or of one that the configuration does
  * not have any more and that took from the same directory. 1: it is put back; 0: there is none, or it is not let
  * go. ERR_OBJECT "OBJ-EXISTS": a newer file has its name. From a fiber of the home shard. */

@@ -373,6 +373,14 @@ static int run_delivery_failed(struct store *s, void *arg, struct err *e)
 	return r < 0 || !held ? r : settle_up(s, d.job, &ignored, e);
 }
 
+int delivery_give_up(struct store *s, int64_t delivery, const struct err *why, struct err *e)
+{
+	struct store_failure f = {.why = why};
+	struct delivery_failed a = {delivery, &f};
+
+	return run_delivery_failed(s, &a, e);
+}
+
 int store_delivery_failed(struct store *s, int64_t delivery, const struct store_failure *f,
                           struct err *e)
 {

@@ -8,6 +8,8 @@
 
 struct operation {
 	int64_t job;
+	const struct store_stray *strays; /* retry: stay held */
+	size_t stray_count;
 };
 
 /* ERR_OBJECT: the operator asked for something that does not fit, nobody made a mistake. */
@@ -61,6 +63,15 @@ static int reset_job(struct store *s, struct job_row *job, enum job_state to, st
 	return r < 0 ? r : tally_step(s, job, to, e);
 }
 
+static int hold_strays(struct store *s, const struct operation *a, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->stray_count; i++)
+		r = delivery_give_up(s, a->strays[i].delivery, &a->strays[i].why, e);
+	return r;
+}
+
 static int run_retry(struct store *s, void *arg, struct err *e)
 {
 	const struct operation *a = arg;
@@ -77,14 +88,22 @@ static int run_retry(struct store *s, void *arg, struct err *e)
 	r = reset_job(s, &job, to, e);
 	if (r == 0)
 		r = change_deliveries(s, SQL_RETRY_DELIVERIES, a->job, note, e);
-	return r < 0 ? r : event_add(s, a->job, note, e);
+	if (r == 0)
+		r = event_add(s, a->job, note, e);
+	return r < 0 ? r : hold_strays(s, a, e);
+}
+
+int store_retry_without(struct store *s, int64_t job, const struct store_stray *strays, size_t n,
+                        struct err *e)
+{
+	struct operation a = {.job = job, .strays = strays, .stray_count = n};
+
+	return store_ask(s, REQUEST_WRITE, run_retry, &a, e);
 }
 
 int store_retry(struct store *s, int64_t job, struct err *e)
 {
-	struct operation a = {job};
-
-	return store_ask(s, REQUEST_WRITE, run_retry, &a, e);
+	return store_retry_without(s, job, NULL, 0, e);
 }
 
 /* ---- hold ---------------------------------------------------------------------------------- */
@@ -130,7 +149,7 @@ static int run_hold(struct store *s, void *arg, struct err *e)
 
 int store_hold(struct store *s, int64_t job, struct err *e)
 {
-	struct operation a = {job};
+	struct operation a = {.job = job};
 
 	return store_ask(s, REQUEST_WRITE, run_hold, &a, e);
 }
@@ -179,7 +198,7 @@ static int run_cancel(struct store *s, void *arg, struct err *e)
 
 int store_cancel(struct store *s, int64_t job, struct err *e)
 {
-	struct operation a = {job};
+	struct operation a = {.job = job};
 
 	return store_ask(s, REQUEST_WRITE, run_cancel, &a, e);
 }

@@ -50,6 +50,8 @@ struct delivery_sums {
 	int open, held;
 };
 int delivery_add_up(struct store *s, int64_t job, struct delivery_sums *out, struct err *e);
+/* It is held, and its job with it, as by store_delivery_failed. */
+int delivery_give_up(struct store *s, int64_t delivery, const struct err *why, struct err *e);
 
 /* The job's row has been given the state `to`: counts it there (and sets job->state). */
 int tally_step(struct store *s, struct job_row *job, enum job_state to, struct err *e);

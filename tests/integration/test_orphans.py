@@ -146,6 +146,74 @@ def test_orphans__ten_jobs_are_named(ferryd, place, route_out, count):
     assert found["more"] == (count > 10) == ("and more)" in said), said
 
 
+@pytest.fixture
+def stray(ferryd, route_out, partner, place):
+    """Two destinations, the partner's and `near`; the partner's was taken out before it got the file."""
+    source, destination = route_out
+    near = place / "near"
+    near.mkdir()
+    ferryd.routes["out"]["to"].append({"path": str(near), "exists": "fail"})
+    partner.stop()
+    return source, destination, near
+
+
+def lose_partner(ferryd, source, hold=False):
+    """What was taken out; the file had been held by the operator before, or not."""
+    drop(source, "a", b"abc")
+    ferryd.start()
+    wait_for(lambda: (j := ferryd.job("a")) and (j["delivered"] or j["held"]), ferryd.told)
+    if hold:
+        ferryd.say("hold", str(ferryd.job("a")["id"]))
+    kept = ferryd.routes["out"]["to"].pop(0)
+    reload(ferryd)
+    why = "OPERATOR-HELD" if hold else "DELIVER-NO-DESTINATION"
+    wait_for(lambda: why in waiting_for(ferryd), ferryd.told)
+    return kept
+
+
+def waiting_for(ferryd):
+    """The codes of what has not been delivered."""
+    story = ferryd.ask("show", str(ferryd.job("a")["id"]))
+    return [d["code"] for d in story["deliveries"] if d["state"] != "delivered"]
+
+
+def restore_partner(ferryd, partner, kept):
+    partner.start()
+    ferryd.routes["out"]["to"].insert(0, kept)
+    reload(ferryd)
+    ferryd.say("retry", str(ferryd.job("a")["id"]))
+    wait_state(ferryd, "a", "done")
+
+
+def test_orphans__retry_does_not_hide_a_stray_file(ferryd, stray, partner):
+    source, destination, near = stray
+    kept = lose_partner(ferryd, source)
+    assert visible(near) == ["a"]
+    run = ferryd.ctl("retry", str(ferryd.job("a")["id"]))
+    assert run.returncode == 1 and "DELIVER-NO-DESTINATION" in run.stderr and str(destination) in run.stderr, run.stderr
+    job = ferryd.job("a")
+    assert (job["state"], job["code"], job["held"]) == ("held", "DELIVER-NO-DESTINATION", 1), job
+    restore_partner(ferryd, partner, kept)
+    assert visible(destination) == ["a"] and visible(near) == ["a"] and visible(source) == []
+
+
+@pytest.mark.parametrize("hold", [False, True])
+def test_orphans__retry_tries_the_destinations_that_are_there(ferryd, stray, partner, hold):
+    source, destination, near = stray
+    drop(near, "a", b"in the way")
+    kept = lose_partner(ferryd, source, hold)
+    assert waiting_for(ferryd) == ["OPERATOR-HELD" if hold else "DELIVER-NO-DESTINATION", "DELIVER-EXISTS"]
+    (near / "a").unlink()
+    ferryd.say("retry", str(ferryd.job("a")["id"]))
+    wait_for(lambda: ferryd.job("a")["delivered"] == 1, ferryd.told)
+    job = ferryd.job("a")
+    assert (near / "a").read_bytes() == b"abc"
+    assert (job["state"], job["code"], job["held"]) == ("held", "DELIVER-NO-DESTINATION", 1), job
+    assert len(events(ferryd, job["id"], "retried")) == 1
+    restore_partner(ferryd, partner, kept)
+    assert visible(destination) == ["a"] and visible(source) == []
+
+
 # ---- a route that is gone -------------------------------------------------------------------------
 
 

@@ -334,6 +334,32 @@ static void test_hold__takes_what_is_still_under_way_of_a_held_job(void **state)
 	check_state(t, job, JOB_DELIVERED);
 }
 
+/* Two destinations gave up, one of which the configuration does not have any more. */
+static void test_retry__leaves_out_what_nobody_would_try(void **state)
+{
+	struct scene *t = *state;
+	struct store_stray gone = {0};
+	int64_t job = claim(t, "r", "a"), ids[2];
+
+	(void)err_set(&gone.why, ERR_CONFIG, "GONE", 0, "it is gone");
+	stored(t, job, ids, 2);
+	check_ok(store_hold(t->store, job, &last));
+	gone.delivery = ids[1];
+	check_ok(store_retry_without(t->store, job, &gone, 1, &last));
+	check_state(t, job, JOB_HELD);
+	assert_string_equal(look(t, job).code, "GONE");
+	check_delivery(t, job, ids[0], DELIVERY_SENDING);
+	check_delivery(t, job, ids[1], DELIVERY_HELD);
+	assert_int_equal(due(t, QUEUE_DELIVER, INT64_MAX, NULL), 1);
+	assert_false(delivered(t, ids[0], true));
+	check_state(t, job, JOB_HELD);
+	check_ok(store_retry(t->store, job, &last));
+	check_state(t, job, JOB_STORED);
+	gone.delivery = ids[0]; /* it has ended: all or nothing */
+	check_refused(store_retry_without(t->store, job, &gone, 1, &last), ERR_BUG, "STORE-STEP");
+	check_delivery(t, job, ids[1], DELIVERY_SENDING);
+}
+
 static void test_hold__lets_a_kept_source_end_the_job(void **state)
 {
 	struct scene *t = *state;
@@ -435,6 +461,7 @@ int main(void)
 	        TEST(test_hold__does_not_forget_what_has_happened),
 	        TEST(test_hold__takes_what_is_still_under_way_of_a_held_job),
 	        TEST(test_hold__lets_a_kept_source_end_the_job),
+	        TEST(test_retry__leaves_out_what_nobody_would_try),
 	        TEST(test_cancel__leaves_the_source_and_what_was_delivered),
 	        TEST(test_retry__resets_what_waits),
 	        cmocka_unit_test(test_readme__lists_exactly_the_legal_steps),
