@@ -57,15 +57,20 @@ static enum ctl_exit exit_of(const struct err *e)
 	return e->kind == ERR_PROTOCOL ? EXIT_PROTOCOL : EXIT_UNREACHABLE;
 }
 
+/* A test that found something, a retry that was refused for every job: it is shown already. */
+static bool says_no(const json_t *result)
+{
+	return json_is_false(json_object_get(result, "passed")) ||
+	       (json_number(result, "refused") > 0 && json_number(result, "retried") == 0);
+}
+
 static enum ctl_exit exit_of_answer(const json_t *end)
 {
 	const json_t *error = json_object_get(end, "error");
 	const char *code = json_text(error, "code");
 
 	if (json_is_true(json_object_get(end, "ok")))
-		return json_is_false(json_object_get(json_object_get(end, "result"), "passed"))
-		               ? EXIT_REFUSED /* a test found something; it is shown already */
-		               : EXIT_DONE;
+		return says_no(json_object_get(end, "result")) ? EXIT_REFUSED : EXIT_DONE;
 	complain(code, json_text(error, "message"));
 	if (strcmp(code, "CONTROL-NOT-PERMITTED") == 0)
 		return EXIT_DENIED;

@@ -454,6 +454,21 @@ static void render_halt(const struct answered *a, const struct style *style, str
 		add_error(out, "but", trouble);
 }
 
+static void render_retry_all(const struct answered *a, const struct style *style, struct buf *out)
+{
+	int64_t refused = json_number(a->result, "refused");
+
+	(void)style;
+	if (!a->result)
+		return;
+	(void)buf_printf(out, "Jobs tried again: %" PRId64, json_number(a->result, "retried"));
+	if (refused)
+		(void)buf_printf(out, "; refused: %" PRId64, refused);
+	(void)buf_add_text(out, ".\n");
+	if (refused)
+		add_error(out, "the first one", json_object_get(a->result, "reason"));
+}
+
 static void render_done(const struct answered *a, const struct style *style, struct buf *out)
 {
 	static const struct {
@@ -470,9 +485,6 @@ static void render_done(const struct answered *a, const struct style *style, str
 	if (strcmp(a->verb, "retry") == 0)
 		(void)buf_printf(out, "Job %" PRId64 " is tried again.\n",
 		                 json_number(a->args, "job"));
-	if (strcmp(a->verb, "retry-all") == 0)
-		(void)buf_printf(out, "Jobs tried again: %" PRId64 ".\n",
-		                 json_number(a->result, "retried"));
 	if (strcmp(a->verb, "hold-all") == 0)
 		(void)buf_printf(
 		        out, "Jobs held: %" PRId64 "; transfers interrupted: %" PRId64 ".\n",
@@ -484,10 +496,19 @@ void render(const struct answered *a, const struct style *style, struct buf *out
 	static const struct {
 		const char *verb;
 		render_fn *fn;
-	} all[] = {{"status", render_status}, {"routes", render_routes}, {"ps", render_ps},
-	           {"jobs", render_jobs},     {"show", render_show},     {"reload", render_reload},
-	           {"trace", render_trace},   {"traces", render_traces}, {"test", render_test},
-	           {"trust", render_trust},   {"hold", render_halt},     {"cancel", render_halt}};
+	} all[] = {{"status", render_status},
+	           {"routes", render_routes},
+	           {"ps", render_ps},
+	           {"jobs", render_jobs},
+	           {"show", render_show},
+	           {"reload", render_reload},
+	           {"trace", render_trace},
+	           {"traces", render_traces},
+	           {"test", render_test},
+	           {"trust", render_trust},
+	           {"hold", render_halt},
+	           {"cancel", render_halt},
+	           {"retry-all", render_retry_all}};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (strcmp(all[i].verb, a->verb) == 0) {

@@ -2,6 +2,7 @@
 #include "daemon/control/verbs.h"
 
 #include "daemon/base/mem.h"
+#include "daemon/base/text.h"
 
 /* ---- one ----------------------------------------------------------------------------------- */
 
@@ -15,16 +16,19 @@ int verb_retry(struct call *c, struct err *e)
 	return 0;
 }
 
+static json_t *reason_json(const struct err *why)
+{
+	if (!why->kind)
+		return json_null();
+	return json_pack("{ss so}", "code", why->code, "message", answer_text(why->message));
+}
+
 static json_t *halt_json(const char *done, const struct control_halt *h)
 {
-	json_t *trouble = h->trouble.kind ? json_pack("{ss so}", "code", h->trouble.code, "message",
-	                                              answer_text(h->trouble.message))
-	                                  : json_null();
-
 	return json_pack("{sI sI sb sb sI so}", done, (json_int_t)!h->had_ended, "interrupted",
 	                 (json_int_t)h->interrupted, "running", (int)h->is_running, "put_back",
 	                 (int)h->is_put_back, "dropped", (json_int_t)h->dropped, "trouble",
-	                 trouble);
+	                 reason_json(&h->trouble));
 }
 
 int verb_hold(struct call *c, struct err *e)
@@ -53,7 +57,8 @@ struct many {
 	struct call *call;
 	int (*each)(struct many *m, int64_t job, struct err *e);
 	bool (*wants)(const struct store_job_info *i); /* NULL: all of them */
-	int64_t done, interrupted;
+	int64_t done, refused, interrupted;
+	struct err reason; /* of the first one that was refused */
 };
 
 static int retry_one(struct many *m, int64_t job, struct err *e)
@@ -76,7 +81,21 @@ static bool is_under_way(const struct store_job_info *i)
 	return i->job.state != JOB_HELD || i->delivered + i->held < i->deliveries;
 }
 
+/* No lane works on it, and a retry is refused. */
+static bool is_orphan(const struct store_job_info *i)
+{
+	return strcmp(i->code, "ROUTE-GONE") == 0;
+}
+
 /* A job that left its state since it was listed needs nothing any more. */
+static void note_refused(struct many *m, const struct err *why)
+{
+	if (text_starts(why->code, "STORE-"))
+		return;
+	if (m->refused++ == 0)
+		m->reason = *why;
+}
+
 static int do_page(struct many *m, const struct store_job_info *page, size_t count, struct err *e)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -86,6 +105,8 @@ static int do_page(struct many *m, const struct store_job_info *page, size_t cou
 			m->done++;
 		else if (e->kind != ERR_OBJECT)
 			return e->kind;
+		else
+			note_refused(m, e);
 	}
 	return 0;
 }
@@ -111,12 +132,18 @@ static int do_all(struct many *m, enum job_state state, struct err *e)
 	return r;
 }
 
+/* The held ones; and those of a route that is gone wait as well, whatever their state. */
 int verb_retry_all(struct call *c, struct err *e)
 {
+	static const enum job_state waiting[] = {JOB_CLAIMED, JOB_STORED, JOB_DELIVERED};
 	struct many m = {.call = c, .each = retry_one};
 	int r = do_all(&m, JOB_HELD, e);
 
-	c->result = json_pack("{sI}", "retried", (json_int_t)m.done);
+	m.wants = is_orphan;
+	for (size_t i = 0; r == 0 && i < sizeof(waiting) / sizeof(waiting[0]); i++)
+		r = do_all(&m, waiting[i], e);
+	c->result = json_pack("{sI sI so}", "retried", (json_int_t)m.done, "refused",
+	                      (json_int_t)m.refused, "reason", reason_json(&m.reason));
 	return r;
 }
 

@@ -191,6 +191,8 @@ def test_orphans__retry_does_not_hide_a_stray_file(ferryd, stray, partner):
     assert visible(near) == ["a"]
     run = ferryd.ctl("retry", str(ferryd.job("a")["id"]))
     assert run.returncode == 1 and "DELIVER-NO-DESTINATION" in run.stderr and str(destination) in run.stderr, run.stderr
+    run = ferryd.ctl("retry", "--all")
+    assert run.returncode == 1 and "again: 0; refused: 1.\n  the first one: DELIVER-NO-DEST" in run.stdout, run.stdout
     job = ferryd.job("a")
     assert (job["state"], job["code"], job["held"]) == ("held", "DELIVER-NO-DESTINATION", 1), job
     restore_partner(ferryd, partner, kept)
@@ -244,7 +246,11 @@ def test_orphans__files_of_a_removed_route_go_on_when_it_is_back(ferryd, waiting
     assert "put it back under that name" in ferryd.say("show", str(ferryd.job("f1")["id"]))
     run = ferryd.ctl("retry", str(held))
     assert run.returncode == 1 and "ROUTE-GONE" in run.stderr, run.stderr
-    assert ferryd.say("retry", "--all") == "Jobs tried again: 0.\n" and ferryd.job("f0")["state"] == "held"
+    for more in [], ["--route", "out"]:
+        run = ferryd.ctl("retry", "--all", *more)
+        assert run.returncode == 1 and run.stdout.startswith("Jobs tried again: 0; refused: 3.\n"), run.stdout
+        assert "ROUTE-GONE" in run.stdout and ferryd.job("f0")["state"] == "held"
+    assert ferryd.say("retry", "--all", "--route", "other") == "Jobs tried again: 0.\n"
     partner.start()
     ferryd.routes["out"] = kept
     assert "ROUTE-GONE" not in reload(ferryd)

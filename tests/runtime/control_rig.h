@@ -158,6 +158,8 @@ static int paper_retry(void *arg, int64_t job, struct err *e)
 
 	if (job % 10 == 0)
 		return err_set(e, ERR_OBJECT, "STORE-STATE", 0, "job %lld is done", (long long)job);
+	if (job % 10 == 5)
+		return err_set(e, ERR_OBJECT, "ROUTE-GONE", 0, "no route for %lld", (long long)job);
 	p->retries++;
 	return 0;
 }

@@ -110,6 +110,8 @@ static void test_render__screens(void **state)
 	check_screen("cancel", "cancel-ended", "cancel-ended", plain);
 	check_screen("hold", "hold", "hold", plain);
 	check_screen("hold-all", "hold-all", "hold-all", plain);
+	check_screen("retry-all", "retry-all", "retry-all", plain);
+	check_screen("retry-all", "retry-all-refused", "retry-all-refused", plain);
 }
 
 static void test_render__fits_the_terminal(void **state)
