@@ -367,6 +367,7 @@ int forward_run(struct ssh *s, struct forwarding *f, struct err *e)
 	l->forward.ssh = s;
 	l->forward.what = f;
 	group_init(&l->forward.fibers, fiber_worker());
+	forward_refuse_init(&l->forward);
 	r = begin(l, e);
 	if (r == 0)
 		r = serve(l, e);

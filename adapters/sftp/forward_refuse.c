@@ -6,29 +6,31 @@
 
 /* Tells the server, the first time. libssh2 waits for the server's close, or until any other packet
  * comes while it does. */
-static bool is_freed(struct forward *f, LIBSSH2_CHANNEL *lib)
+static bool is_freed(void *arg, void *channel)
 {
+	struct forward *f = arg;
+
 	transport_begin(f->ssh->transport);
-	return libssh2_channel_free(lib) != LIBSSH2_ERROR_EAGAIN;
+	return libssh2_channel_free(channel) != LIBSSH2_ERROR_EAGAIN;
+}
+
+void forward_refuse_init(struct forward *f)
+{
+	f->refusals.is_freed = is_freed;
+	f->refusals.arg = f;
 }
 
 bool forward_may_refuse(const struct forward *f)
 {
-	return f->refused_count < FORWARD_QUEUE;
+	return refusals_have_room(&f->refusals);
 }
 
 void forward_refuse(struct forward *f, LIBSSH2_CHANNEL *lib)
 {
-	if (!is_freed(f, lib))
-		f->refused[f->refused_count++] = lib;
+	refusals_add(&f->refusals, lib);
 }
 
 void forward_collect(struct forward *f)
 {
-	size_t left = 0;
-
-	for (size_t i = 0; i < f->refused_count; i++)
-		if (!is_freed(f, f->refused[i]))
-			f->refused[left++] = f->refused[i];
-	f->refused_count = left;
+	refusals_collect(&f->refusals);
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "adapters/sftp/forward.h"
+#include "adapters/sftp/refusals.h"
 #include "daemon/runtime/io.h"
 
 enum {
@@ -12,21 +13,22 @@ enum {
 	FORWARD_BACKLOG = 16,
 	/* Connections that the server has opened and nobody has taken, of one listener. libssh2
 	 * refuses more with a packet that OpenSSH 10 hangs up at. */
-	FORWARD_QUEUE = 1024,
+	FORWARD_QUEUE = REFUSALS_MOST,
 };
 
 struct forward {
 	struct ssh *ssh;
 	struct forwarding *what;
-	struct group fibers;                     /* listeners here, and every connection */
-	LIBSSH2_CHANNEL *refused[FORWARD_QUEUE]; /* told, not closed by the server yet */
-	size_t refused_count;
+	struct group fibers;      /* listeners here, and every connection */
+	struct refusals refusals; /* told, not closed by the server yet */
 };
 
 /* A connection that has come in, of which one side is there: here `io`, at the server `lib`. Takes
  * it. Counts against the tunnel's limit; over it, it is refused: with `lib` forward_may_refuse(). */
 void forward_link_start(struct forward *f, struct tunnel_state *t, struct io *io,
                         LIBSSH2_CHANNEL *lib);
+/* Before the first connection. */
+void forward_refuse_init(struct forward *f);
 /* Closes a channel without waiting, and frees it when the server has answered; while there is room
  * for that: as many as a listener's queue holds. Then none is accepted until the server has said
  * something, anything. */
