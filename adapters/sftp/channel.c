@@ -37,22 +37,28 @@ static void trace_windows(const struct channel *c, const char *when)
 	      initial, libssh2_channel_window_write_ex(c->lib, NULL));
 }
 
-static int open_session(struct channel *c, struct deadline d, struct err *e)
+static struct deadline request_time(const struct channel *c)
+{
+	return deadline_in(c->ssh->endpoint->timeouts.request_ms);
+}
+
+static int open_session(struct channel *c, struct err *e)
 {
 	static const struct opening session = {.type = "session",
 	                                       .label = "the session channel",
 	                                       .phase = SSH_CHANNEL,
 	                                       .window = CHANNEL_WINDOW,
 	                                       .packet = CHANNEL_PACKET};
-	int r = opening_run(c->ssh, &session, d, &c->lib, e);
+	int r = opening_run(c->ssh, &session, request_time(c), &c->lib, e);
 
 	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return r;
 	return diagnosis_no_channel(c->ssh->endpoint->user, opening_words(c->ssh), r, e);
 }
 
-static int start_subsystem(struct channel *c, const char *name, struct deadline d, struct err *e)
+static int start_subsystem(struct channel *c, const char *name, struct err *e)
 {
+	struct deadline d = request_time(c);
 	struct ssh *s = c->ssh;
 	int rc;
 
@@ -212,12 +218,11 @@ static const struct stream_ops channel_ops = {
 int channel_open(struct ssh *s, const char *subsystem, struct channel **out, struct err *e)
 {
 	struct channel *c = mem_new_of(struct channel);
-	struct deadline d = deadline_in(s->endpoint->timeouts.request_ms);
 
 	c->stream.ops = &channel_ops;
 	c->ssh = s;
 	trace_step(s->trace, TRACE_STEP_SUBSYSTEM);
-	if (open_session(c, d, e) < 0 || start_subsystem(c, subsystem, d, e) < 0) {
+	if (open_session(c, e) < 0 || start_subsystem(c, subsystem, e) < 0) {
 		/* what libssh2 has of it goes with the session */
 		free(c);
 		return e->kind;
@@ -232,7 +237,6 @@ int channel_open(struct ssh *s, const char *subsystem, struct channel **out, str
 
 static int open_forward(struct channel *c, const char *host, int port, struct err *e)
 {
-	struct deadline d = deadline_in(c->ssh->endpoint->timeouts.request_ms);
 	struct buf message;
 	int r;
 
@@ -246,7 +250,7 @@ static int open_forward(struct channel *c, const char *host, int port, struct er
 	                                  .packet = CHANNEL_PACKET,
 	                                  .message = buf_data(&message),
 	                                  .message_bytes = buf_len(&message)},
-	                d, &c->lib, e);
+	                request_time(c), &c->lib, e);
 	buf_release(&message);
 	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return r;

@@ -285,6 +285,24 @@ static int too_late(struct run *x, struct err *e)
 	               *words ? "; its last words: " : " and said nothing", words);
 }
 
+static bool is_too_late(const struct run *x)
+{
+	return deadline_left_ms(x->deadline) == 0;
+}
+
+static int not_started(struct run *x, struct err *e)
+{
+	char line[ESCAPE_ROOM];
+
+	TRACE(x->ssh->trace, TRACE_CONNECTION,
+	      "its time was over before the command had a channel");
+	return err_set(e, ERR_OBJECT, "EXEC-TIMEOUT", 0,
+	               "%s was not started: its time of %lld s was over before the server had "
+	               "opened a channel for it. The server is slow, or opens others first; raise "
+	               "the command's `timeout`",
+	               told(x->exec->line, line), (long long)(x->exec->timeout_ms / 1000));
+}
+
 /* ---- the end ------------------------------------------------------------------------------- */
 
 /* False: the server has not closed it yet. Also tells the server, the first time. */
@@ -365,10 +383,22 @@ static int run_on_channel(struct run *x, struct err *e)
 		r = await_close(x, e);
 	if (r == 0)
 		return judge(x, e);
-	if (strcmp(e->code, "TIMEOUT") == 0 && deadline_left_ms(x->deadline) == 0)
+	if (strcmp(e->code, "TIMEOUT") == 0 && is_too_late(x))
 		return too_late(x, e);
 	if (strcmp(e->code, "SSH-LOST") == 0)
 		return ssh_interrupted(x->ssh, SSH_COMMAND, 0, e);
+	return r;
+}
+
+static int run_reported(struct run *x, struct err *e)
+{
+	int r;
+
+	exit_report_begin(x->ssh, &x->report);
+	TRACE(x->ssh->trace, TRACE_CONNECTION, "running a command of %zu bytes",
+	      strlen(x->exec->line));
+	r = run_on_channel(x, e);
+	exit_report_end(&x->report);
 	return r;
 }
 
@@ -382,11 +412,8 @@ static int run_once(struct ssh *s, const struct exec *x, struct command_result *
 	collect_channels(s);
 	r = open_channel(&run, e);
 	if (r < 0)
-		return r;
-	exit_report_begin(s, &run.report);
-	TRACE(s->trace, TRACE_CONNECTION, "running a command of %zu bytes", strlen(x->line));
-	r = run_on_channel(&run, e);
-	exit_report_end(&run.report);
+		return strcmp(e->code, "TIMEOUT") == 0 ? not_started(&run, e) : r;
+	r = is_too_late(&run) ? not_started(&run, e) : run_reported(&run, e);
 	end_channel(&run);
 	return r;
 }

@@ -12,7 +12,8 @@
  *	EXEC-FAILED	it ended with another status than 0 (native: the status)
  *	EXEC-SIGNAL	it was killed
  *	EXEC-NO-STATUS	the server closed its channel and told neither (exit_report.h)
- *	EXEC-TIMEOUT	it had not ended in time; it may still run: SSH has no way to be sure
+ *	EXEC-TIMEOUT	it had not ended in time; it may still run: SSH has no way to be sure. Or its time
+ *			was over before it had a channel: then it was not started
  *	EXEC-REFUSED	the server runs no commands, or not with this environment
  *
  * These leave the connection usable. At most SSH_COMMANDS_AT_ONCE run at once, others wait; the time
@@ -30,7 +31,7 @@ struct exec {
 	const char *line;               /* for the server's shell */
 	const char *const *environment; /* "NAME=value" */
 	size_t environment_count;
-	int64_t timeout_ms; /* of all of it */
+	int64_t timeout_ms; /* of all of it; its channel is awaited for a `request` longer */
 	int64_t quiet_ms;   /* 0: quiet() is not called */
 	int (*quiet)(void *arg, struct err *e);
 	void *arg;

@@ -4,13 +4,12 @@
 
 #include "adapters/sftp/wire.h"
 
-static int begin_turn(struct ssh *s, struct err *e)
+static int begin_turn(struct ssh *s, struct deadline d, struct err *e)
 {
 	int r = 0;
 
-	while (r == 0 && s->is_opening) /* who opens has a deadline */
-		r = signal_wait(&s->opened, "a channel that another one opens", deadline_never(),
-		                e);
+	while (r == 0 && s->is_opening)
+		r = signal_wait(&s->opened, "a channel that another one opens", d, e);
 	if (r == 0)
 		s->is_opening = true;
 	return r;
@@ -22,14 +21,13 @@ static void end_turn(struct ssh *s)
 	signal_raise_one(&s->opened);
 }
 
-static int open_alone(struct ssh *s, const struct opening *o, struct deadline d,
-                      LIBSSH2_CHANNEL **out, struct err *e)
+static int open_alone(struct ssh *s, const struct opening *o, LIBSSH2_CHANNEL **out, struct err *e)
 {
 	int64_t most_ms = s->endpoint->timeouts.request_ms;
+	struct deadline d = deadline_in(most_ms);
 	LIBSSH2_CHANNEL *lib;
 	int rc;
 
-	d = deadline_sooner(d, deadline_in(most_ms));
 	do {
 		transport_begin(s->transport);
 		lib = libssh2_channel_open_ex(s->lib, o->type, (unsigned)strlen(o->type), o->window,
@@ -37,8 +35,9 @@ static int open_alone(struct ssh *s, const struct opening *o, struct deadline d,
 		rc = lib ? 0 : libssh2_session_last_errno(s->lib);
 	} while (rc == LIBSSH2_ERROR_EAGAIN && transport_await(s->transport, o->label, d, e) == 0);
 	if (rc == LIBSSH2_ERROR_EAGAIN) {
+		(void)ssh_interrupted(s, o->phase, most_ms, e);
 		transport_kill(s->transport, e); /* the next to open would be given this one */
-		return ssh_interrupted(s, o->phase, most_ms, e);
+		return e->kind;
 	}
 	if (rc == LIBSSH2_ERROR_CHANNEL_FAILURE)
 		return rc;
@@ -48,16 +47,16 @@ static int open_alone(struct ssh *s, const struct opening *o, struct deadline d,
 	return 0;
 }
 
-int opening_run(struct ssh *s, const struct opening *o, struct deadline d, LIBSSH2_CHANNEL **out,
+int opening_run(struct ssh *s, const struct opening *o, struct deadline turn, LIBSSH2_CHANNEL **out,
                 struct err *e)
 {
-	int r = begin_turn(s, e);
+	int r = begin_turn(s, turn, e);
 
 	if (r < 0)
 		return r;
 	if (o->cancel == OPENING_STAYS)
 		fiber_shield_begin();
-	r = open_alone(s, o, d, out, e);
+	r = open_alone(s, o, out, e);
 	if (o->cancel == OPENING_STAYS)
 		fiber_shield_end();
 	end_turn(s);

@@ -25,7 +25,8 @@ const struct code_text codes_remote[] = {
          "the work by itself. It is tried again as EXEC-FAILED is."},
         {"EXEC-TIMEOUT", ERR_OBJECT, "A command at the server had not ended within its `timeout`.",
          "It needs longer; it waits for input that never comes; it left a process behind that "
-         "keeps its output open.",
+         "keeps its output open. Or it was not started, because the server had not opened a "
+         "channel for it by then.",
          "Raise `timeout`, or let the command send its child's output elsewhere. What was begun "
          "may still run there."},
         {"EXEC-REFUSED", ERR_POLICY, "The server does not run the command; the message tells why.",

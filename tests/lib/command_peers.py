@@ -8,6 +8,7 @@ A command is steps with "; " between them, whatever stands before the last word 
     broken status|signal         without the number; with a name longer than the packet
     nap                          a moment
     await, go                    until another command says go
+    slow SECONDS                 each channel of this connection is opened so late, from now on
     eof, close
 
 A command that does not close goes on.
@@ -16,6 +17,7 @@ import asyncio
 import shlex
 
 import asyncssh
+from asyncssh.connection import SSHServerConnection
 from asyncssh.constants import MSG_CHANNEL_REQUEST
 from asyncssh.packet import Boolean, String, UInt32
 
@@ -26,6 +28,7 @@ class Conversation:
     def __init__(self):
         self.first = None
         self.gone = asyncio.Event()
+        self.delay = 0
 
     async def run(self, process):
         channel = process.channel
@@ -55,6 +58,8 @@ class Conversation:
             await self.gone.wait()
         elif verb == "go":
             self.gone.set()
+        elif verb == "slow":
+            self.delay = int(rest)
         elif verb == "eof":
             channel.write_eof()
         elif verb == "close":
@@ -85,9 +90,21 @@ class AnyKey(asyncssh.SSHServer):
 def process_factory():
     """For asyncssh: one conversation for each connection."""
     conversations = {}
+    open_session = SSHServerConnection._process_session_open
+
+    def conversation(connection):
+        return conversations.setdefault(connection, Conversation())
+
+    async def later(delay, session):
+        await asyncio.sleep(delay)
+        return session
+
+    def open_slowly(connection, packet):
+        channel, session = open_session(connection, packet)
+        return channel, later(conversation(connection).delay, session)
 
     async def serve(process):
-        connection = process.get_extra_info("connection")
-        await conversations.setdefault(connection, Conversation()).run(process)
+        await conversation(process.get_extra_info("connection")).run(process)
 
+    SSHServerConnection._process_session_open = open_slowly
     return serve
