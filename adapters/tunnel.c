@@ -139,17 +139,26 @@ static struct trace *begin_trace(const struct carrier *c)
 	return trace;
 }
 
-static void on_end(struct carrier *c, struct trace *trace, const struct err *e)
+/* What it may break from now on is its own. */
+static void set_apart(struct carrier *c, struct tunnel_state *slow, const struct err *e)
+{
+	struct carrier *own = add_carrier(c->tunnels);
+
+	log_warn("tunnels are down by a slow one",
+	         "endpoint=%s listen=%s port=%d code=%s outcome=\"tried again, the slow one on a "
+	         "connection of its own\" error=\"%s\"",
+	         c->tunnels->settings->name, slow->settings->listen_host, slow->port, e->code,
+	         e->message);
+	let_go(c, slow);
+	take(own, slow);
+	breaker_failed(&own->breaker, clock_mono_ms(), e);
+	start_carrier(own);
+}
+
+static void pause_after(struct carrier *c, const struct err *e)
 {
 	bool needs_a_person;
 
-	c->is_up = false;
-	for (size_t i = 0; i < c->count; i++)
-		c->carried[i]->is_listening = false;
-	end_turn(c, e->kind, e);
-	if (fiber_is_canceled())
-		return;
-	trace_failed(trace, e);
 	breaker_failed(&c->breaker, clock_mono_ms(), e);
 	needs_a_person = c->breaker.state == BREAKER_STOPPED;
 	log_write(needs_a_person ? LOG_LEVEL_ERROR : LOG_LEVEL_WARN, "tunnels are down",
@@ -157,6 +166,22 @@ static void on_end(struct carrier *c, struct trace *trace, const struct err *e)
 	          e->code,
 	          needs_a_person ? "stopped until keys, secrets or settings change" : "tried again",
 	          e->message);
+}
+
+static void on_end(struct carrier *c, struct trace *trace, struct tunnel_state *slow,
+                   const struct err *e)
+{
+	c->is_up = false;
+	for (size_t i = 0; i < c->count; i++)
+		c->carried[i]->is_listening = false;
+	end_turn(c, e->kind, e);
+	if (fiber_is_canceled())
+		return;
+	trace_failed(trace, e);
+	if (slow && c->count > 1)
+		set_apart(c, slow, e);
+	else
+		pause_after(c, e);
 }
 
 /* Comes back when the connection is over. */
@@ -170,7 +195,7 @@ static void run_once(struct carrier *c)
 	memcpy(f.tunnels, c->carried, sizeof(f.tunnels));
 	if (begin_turn(c, &e) == 0)
 		(void)t->adapter->forward(t->settings, trace, &f, &e); /* it always ends with one */
-	on_end(c, trace, &e);
+	on_end(c, trace, f.slow, &e);
 	fiber_shield_begin();
 	trace_free(trace);
 	fiber_shield_end();

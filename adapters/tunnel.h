@@ -13,12 +13,16 @@
  *	TUNNEL-LISTEN	our address cannot be listened on (in use, not ours, no permission)
  *	TUNNEL-REFUSED	the server does not allow it (AllowTcpForwarding, PermitOpen, PermitListen)
  *	TUNNEL-TARGET	what the tunnel leads to does not answer
+ *	TUNNEL-SLOW	the server had not connected to it within `request`: the connection is gone
+ *	TUNNEL-BUSY	others had the turn for as long as that: this one connection is not carried
  *	TUNNEL-FULL	as many connections as the tunnel may have
  *
  * A tunnel that cannot listen leaves the others alone: it is tried again on a connection of its own,
  * with pauses of its own, and stays on it once it can (the server's answer on the common one could
  * not be told from one to a keepalive, libssh2 keeps those). Where none of several can listen the
- * cause is most likely one, and they are tried again together.
+ * cause is most likely one, and they are tried again together. A tunnel whose target is so slow that
+ * the connection was given up has done that to the others once: it gets one of its own too, and they
+ * come back without a pause.
  */
 #pragma once
 #include <stdbool.h>
@@ -49,6 +53,7 @@ struct forwarding {
 	void (*refused)(void *arg, struct tunnel_state *t, const struct err *e);
 	void (*up)(void *arg); /* the others listen */
 	void *arg;
+	struct tunnel_state *slow; /* set by the adapter: its target has ended the connection */
 };
 
 struct tunnels;

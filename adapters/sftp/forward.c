@@ -373,6 +373,10 @@ int forward_run(struct ssh *s, struct forwarding *f, struct err *e)
 		r = serve(l, e);
 	if (strcmp(e->code, "SSH-LOST") == 0)
 		r = ssh_interrupted(s, SSH_TUNNEL, 0, e);
+	if (f->slow) {
+		*e = l->forward.slow;
+		r = e->kind;
+	}
 	end(l);
 	free(l);
 	return r;

@@ -55,11 +55,57 @@ static int refused_by_server(const struct link_task *l, int rc, const char *word
 	               "the server cannot connect to %s port %d: %s", host, c->to_port, said);
 }
 
+/* Others had their turn for all of our time. Nothing was sent for this one. */
+static int has_no_turn(const struct link_task *l, struct err *e)
+{
+	const struct tunnel_config *c = l->tunnel->settings;
+	char host[ESCAPE_ROOM];
+
+	(void)escape(c->to_host, strlen(c->to_host), host, 80);
+	return err_set(e, ERR_BUSY, "TUNNEL-BUSY", 0,
+	               "no turn within %.1f s for a connection to %s port %d: the connections of "
+	               "these tunnels are opened one after another, and the server is slow to open "
+	               "those before it. See which tunnel's target answers slowly",
+	               (double)l->forward->ssh->endpoint->timeouts.request_ms / 1000.0, host,
+	               c->to_port);
+}
+
+/* The connection is gone: libssh2 cannot take an opening back. */
+static int is_slow(const struct link_task *l, struct err *e)
+{
+	const struct tunnel_config *c = l->tunnel->settings;
+	char host[ESCAPE_ROOM];
+
+	(void)escape(c->to_host, strlen(c->to_host), host, 80);
+	(void)err_set(e, ERR_NETWORK, "TUNNEL-SLOW", 0,
+	              "the server had not connected the tunnel at %s port %d to %s port %d within "
+	              "%.1f s. See from the server whether anything answers there (a firewall that "
+	              "drops?); where it needs longer raise `timeouts: {request: ...}`",
+	              c->listen_host, l->tunnel->port, host, c->to_port,
+	              (double)l->forward->ssh->endpoint->timeouts.request_ms / 1000.0);
+	l->forward->slow = *e;
+	l->forward->what->slow = l->tunnel;
+	return e->kind;
+}
+
+static int no_channel(const struct link_task *l, int r, struct err *e)
+{
+	if (r == LIBSSH2_ERROR_CHANNEL_FAILURE)
+		return refused_by_server(l, r, opening_words(l->forward->ssh), e);
+	if (r != ERR_CANCELED && l->forward->what->slow)
+		*e = l->forward->slow; /* it took this one with it */
+	else if (strcmp(e->code, "TIMEOUT") == 0)
+		return has_no_turn(l, e);
+	else if (strcmp(e->code, "TUNNEL-SLOW") == 0)
+		return is_slow(l, e);
+	return e->kind;
+}
+
 static int connect_there(struct link_task *l, struct err *e)
 {
 	const struct tunnel_config *c = l->tunnel->settings;
 	struct ssh *s = l->forward->ssh;
-	struct deadline d = deadline_in(s->endpoint->timeouts.request_ms);
+	struct deadline turn = deadline_in(s->endpoint->timeouts.request_ms);
 	struct buf message;
 	int r;
 
@@ -68,17 +114,15 @@ static int connect_there(struct link_task *l, struct err *e)
 	r = opening_run(s,
 	                &(struct opening){.type = "direct-tcpip",
 	                                  .label = "a channel for a tunnel",
-	                                  .phase = SSH_TUNNEL,
+	                                  .phase = SSH_TARGET,
 	                                  .cancel = OPENING_STAYS,
 	                                  .window = FORWARD_WINDOW,
 	                                  .packet = FORWARD_PACKET,
 	                                  .message = buf_data(&message),
 	                                  .message_bytes = buf_len(&message)},
-	                d, &l->lib, e);
+	                turn, &l->lib, e);
 	buf_release(&message);
-	if (r != LIBSSH2_ERROR_CHANNEL_FAILURE)
-		return r;
-	return refused_by_server(l, r, opening_words(s), e);
+	return r == 0 ? 0 : no_channel(l, r, e);
 }
 
 /* Closes and frees; a server that does not answer in time loses the connection. */

@@ -21,6 +21,7 @@ struct forward {
 	struct forwarding *what;
 	struct group fibers;      /* listeners here, and every connection */
 	struct refusals refusals; /* told, not closed by the server yet */
+	struct err slow;          /* kind 0, or why `what->slow` has ended the connection */
 };
 
 /* A connection that has come in, of which one side is there: here `io`, at the server `lib`. Takes

@@ -22,6 +22,7 @@
 	X(SSH_CHANNEL, "opening the SFTP channel", "SSH-CHANNEL-TIMEOUT", "request") \
 	X(SSH_COMMAND, "running a command", "SSH-CHANNEL-TIMEOUT", "request")        \
 	X(SSH_TUNNEL, "carrying tunnels", "SSH-CHANNEL-TIMEOUT", "request")          \
+	X(SSH_TARGET, "connecting to a tunnel's target", "TUNNEL-SLOW", "request")   \
 	X(SSH_OPEN, "the session", "TIMEOUT", "request")
 
 enum ssh_phase {

@@ -53,6 +53,21 @@ const struct code_text codes_remote[] = {
          "The service is down, a wrong host or port in `to`, a firewall behind the server.",
          "Try it from the side that connects: the server for `listen`, this machine for "
          "`remote_listen`."},
+        {"TUNNEL-SLOW", ERR_NETWORK,
+         "The server had not connected to what a tunnel leads to within timeouts.request, and the "
+         "connection that carries it was given up: an opening cannot be taken back.",
+         "A host that is switched off or a firewall that drops instead of refusing; a wrong "
+         "address in `to`; a service with a full queue.",
+         "Try the target from the server. Where it needs longer raise timeouts.request of the "
+         "endpoint. The endpoint's other tunnels come back at once, and this one gets a connection "
+         "of its own, so that it does not happen to them again."},
+        {"TUNNEL-BUSY", ERR_BUSY,
+         "A connection through a tunnel was closed because its turn had not come within "
+         "timeouts.request; nothing else was harmed.",
+         "Connections of one endpoint's tunnels are opened one after another, and the server was "
+         "slow to connect to the targets of those before it.",
+         "See which target answers slowly. Tunnels to it can have an endpoint of their own, with "
+         "the same host: then nobody waits for it."},
         {"TUNNEL-FULL", ERR_BUSY,
          "A tunnel has as many connections as it may; one more was closed.",
          "Clients that do not close theirs, a limit that is too low.",

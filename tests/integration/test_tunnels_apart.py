@@ -1,4 +1,5 @@
 """Tunnels of one endpoint do not get into each other's way: what one is refused, the others do not feel."""
+import asyncio
 import contextlib
 import socket
 
@@ -7,7 +8,7 @@ import pytest
 from asyncssh.channel import SSHChannel, SSHTCPChannel
 from asyncssh.constants import MSG_CHANNEL_CLOSE
 
-from integration.test_tunnels import configure, connect, echo, here, talk, there, tunnels, up  # noqa: F401
+from integration.test_tunnels import Echo, configure, connect, echo, here, talk, there, tunnels, up  # noqa: F401
 from lib.password_server import Judge, PasswordServer
 from lib.processes import free_port
 from lib.wait import wait_for
@@ -90,6 +91,109 @@ def test_tunnels__many_too_many_are_borne(ferryd, forwarder, held, echo):  # noq
         first.sendall(b"z")
         assert first.recv(1) == b"z"
     assert "tunnels are down" not in ferryd.log_text()
+
+
+# ---- one whose target is slow --------------------------------------------------------------------
+
+class SlowForwarder(Forwarder):
+    """Connects to some targets late: `delays`, in seconds, by port."""
+
+    def connection_made(self, connection):
+        self.connection = connection
+
+    def connection_requested(self, host, port, from_host, from_port):
+        delay = self.owner.delays.get(port, 0)
+        self.owner.asked.append(port)
+        return self.later(delay, host, port) if delay else True
+
+    async def later(self, delay, host, port):
+        await asyncio.sleep(delay)
+        return await self.connection.forward_connection(host, port)
+
+
+@pytest.fixture
+def slow_target():
+    server = Echo()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def slow(ferryd, place, echo, slow_target):  # noqa: F811
+    """Two tunnels, to one that is connected at once and one that is not."""
+    with PasswordServer(place, "right", SlowForwarder) as server:
+        (place / "known_hosts").write_text(server.known_hosts_line)
+        server.delays, server.asked = {}, []
+        ferryd.endpoints["partner"] = {
+            "protocol": "sftp", "host": "127.0.0.1", "port": server.port, "user": server.user,
+            "auth": [{"password": {"value": server.password}}],
+            "host_key": {"known_hosts": str(place / "known_hosts")}, "tunnels": [here(echo), here(slow_target)]}
+        yield server
+        ferryd.stop()
+
+
+def is_cut(client):
+    client.settimeout(60)
+    try:
+        return client.recv(1) == b""
+    except ConnectionResetError:
+        return True
+
+
+def says_back(client, data):
+    client.settimeout(60)
+    client.sendall(data)
+    return client.recv(len(data)) == data
+
+
+def test_tunnels__each_opening_has_all_its_time_and_who_gets_no_turn_fails_alone(ferryd, slow, slow_target):
+    """Three at once, 5 s each, with 8 s for a request: the second has less than its time left when
+    its turn comes, the third gets none."""
+    slow.delays[slow_target.port] = 5
+    ferryd.endpoints["partner"]["timeouts"] = {"request": "8s"}
+    ferryd.start()
+    quick, late = up(ferryd)
+    with contextlib.ExitStack() as stack:
+        first = stack.enter_context(connect(quick))
+        assert says_back(first, b"x")
+        clients = [stack.enter_context(connect(late)) for _ in range(3)]
+        assert says_back(clients[0], b"a")
+        assert is_cut(clients[2])
+        assert says_back(clients[1], b"b")
+        assert says_back(first, b"y")
+        error = tunnels(ferryd)[1]["tunnel_error"]
+        assert error["code"] == "TUNNEL-BUSY" and f"127.0.0.1 port {slow_target.port}" in error["message"]
+        assert tunnels(ferryd)[1]["refused"] == 1
+    assert "tunnels are down" not in ferryd.log_text()
+
+
+def test_tunnels__one_too_slow_is_named_and_gets_a_connection_of_its_own(ferryd, slow, slow_target):
+    slow.delays[slow_target.port] = 3600
+    ferryd.endpoints["partner"]["timeouts"] = {"request": "4s"}
+    ferryd.start()
+    quick, late = up(ferryd)
+    with connect(quick) as client, connect(late) as hopeless:
+        assert says_back(client, b"x")
+        wait_for(lambda: slow_target.port in slow.asked, "its turn")
+        with connect(quick) as waiting:
+            assert is_cut(hopeless) and is_cut(client) and is_cut(waiting)
+    wait_for(lambda: "tunnels are down by a slow one" in ferryd.log_text(), "the reason")
+    line, = [line for line in ferryd.log_text().splitlines() if "tunnels are down by a slow one" in line]
+    assert "code=TUNNEL-SLOW" in line and f"127.0.0.1 port {slow_target.port} within 4.0 s" in line
+    refused = [line for line in ferryd.log_text().splitlines() if "tunnel does not carry a connection" in line]
+    assert len(refused) == 2 and all("code=TUNNEL-SLOW" in line for line in refused)
+    quick, late = up(ferryd)
+    with connect(quick) as client:
+        assert says_back(client, b"x")
+        with connect(late) as hopeless:
+            assert is_cut(hopeless)
+        wait_for(lambda: tunnels(ferryd)[1]["state"] != "up", "the slow one to be down")
+        assert tunnels(ferryd)[1]["error"]["code"] == "TUNNEL-SLOW"
+        assert tunnels(ferryd)[0]["state"] == "up" and says_back(client, b"y")
+        slow.delays.clear()
+        late = up(ferryd)[1]
+        assert talk(late, b"late") == b"latebye"
+        assert says_back(client, b"z")
 
 
 # ---- one that cannot listen ----------------------------------------------------------------------
