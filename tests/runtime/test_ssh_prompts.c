@@ -372,8 +372,8 @@ static void too_late(struct worker *w)
 	(void)w;
 	asker_init(&a, "late");
 	add_code(&a, 2000);
-	a.partner.endpoint.timeouts.auth_ms = 1500;
-	use_up(&a, 2000, 0, 9);
+	a.partner.endpoint.timeouts.auth_ms = 10000;
+	use_up(&a, 2000, 0, 15); /* for 30 s: also at a login that is slow to ask */
 	check_code(&a.partner, &e, "SSH-AUTH-TOTP");
 	check(e.kind == ERR_BUSY && says(&e, "already used by another login"));
 	/* not in the next step, which is used as well */
