@@ -105,6 +105,7 @@ void engine_free(struct engine *g)
 		store_close(g->store);
 	free(g->shards);
 	free(g->routes);
+	free(g->ending);
 	free(g->tunnels);
 	free(g->reload_error);
 	config_unref(g->config);
@@ -119,6 +120,14 @@ struct route *engine_route(const struct engine *g, const char *name)
 		if (strcmp(g->routes[i]->settings->name, name) == 0)
 			return g->routes[i];
 	return NULL;
+}
+
+bool engine_is_ending(const struct engine *g, const char *name)
+{
+	for (size_t i = 0; i < g->ending_count; i++)
+		if (strcmp(g->ending[i], name) == 0)
+			return true;
+	return false;
 }
 
 struct route *engine_take_route(struct engine *g, const char *name)
@@ -188,7 +197,15 @@ static void stop_one(void *arg)
 	free(s);
 }
 
-/* Stops, at the same time, those of the running routes that `unwanted` picks. */
+static void note_ending(struct engine *g, const struct route *r)
+{
+	size_t n = g->ending_count++;
+
+	g->ending = mem_grow(g->ending, g->ending_count * sizeof(*g->ending));
+	(void)snprintf(g->ending[n], sizeof(g->ending[n]), "%s", r->settings->name);
+}
+
+/* Stops, at the same time, those of the running routes that `unwanted` picks. One at a time. */
 static void stop_routes(struct engine *g, const struct config *next, struct deadline d,
                         bool (*unwanted)(const struct route *, const struct config *))
 {
@@ -204,12 +221,14 @@ static void stop_routes(struct engine *g, const struct config *next, struct dead
 			g->routes[kept++] = r;
 			continue;
 		}
+		note_ending(g, r);
 		s = mem_new_of(struct stopping);
 		*s = (struct stopping){g, r, d};
 		group_start(&stops, r->settings->name, stop_one, s);
 	}
 	g->route_count = kept;
 	group_wait(&stops, "routes to stop");
+	g->ending_count = 0;
 }
 
 static bool all_of_them(const struct route *r, const struct config *next)

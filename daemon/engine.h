@@ -35,6 +35,8 @@ struct engine {
 	size_t shard_count;
 	struct route **routes; /* that run */
 	size_t route_count;
+	char (*ending)[64]; /* names of those that a reload, or the end, has told to stop */
+	size_t ending_count;
 	struct engine_tunnels *tunnels; /* tunnels.c */
 	size_t tunnel_count;
 	struct control_listener listener;
@@ -60,6 +62,8 @@ int engine_reload(struct engine *g, char **text, struct err *e);
 void engine_drain(struct engine *g);
 /* The running route of that name, or NULL; it may end during any await. Main worker. */
 struct route *engine_route(const struct engine *g, const char *name);
+/* It does not run any more, but what it has under way has not ended yet. Main worker. */
+bool engine_is_ending(const struct engine *g, const char *name);
 /* The same for whoever awaits with it: it stays, even when a reload ends it, until given back. */
 struct route *engine_take_route(struct engine *g, const char *name);
 void engine_give_route(struct engine *g, struct route *r);

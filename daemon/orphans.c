@@ -43,8 +43,9 @@ static void say_route(struct control_orphan *o)
 	add_count(&files, o->files, "file", "files");
 	(void)err_set(&o->what, ERR_CONFIG, "ROUTE-GONE", 0,
 	              "%s wait%s (%" PRId64 " held) for route %s, which the configuration does not "
-	              "have any more: put it back under that name and reload, then they go on; or "
-	              "give them up: `ferryctl jobs --route %s` lists them, ferryctl cancel JOB...",
+	              "have any more: put it back under that name and reload, then they go on, "
+	              "held ones after `ferryctl retry`; or give them up: `ferryctl jobs --route "
+	              "%s` lists them, ferryctl cancel JOB...",
 	              buf_text(&files), o->files == 1 ? "s" : "", o->held, o->route, o->route);
 	buf_release(&files);
 }
@@ -215,8 +216,8 @@ int orphans_refuse(const struct engine *g, const struct store_job *job, struct e
 		return 0;
 	return err_set(e, ERR_OBJECT, "ROUTE-GONE", 0,
 	               "the configuration does not have route %s any more: put it back under that "
-	               "name and reload, then job %" PRId64 " goes on; or cancel it",
-	               job->route, job->id);
+	               "name and reload, then job %" PRId64 " goes on%s; or cancel it",
+	               job->route, job->id, job->state == JOB_HELD ? " when it is retried" : "");
 }
 
 static bool is_open(const struct store_delivery *d)
@@ -279,16 +280,35 @@ int orphans_drop(struct engine *g, int64_t job, const char *route, size_t *dropp
 	return ret;
 }
 
+/* ---- the file of a canceled one ------------------------------------------------------------ */
+
 struct putting_back {
-	struct route *route;
+	struct route *route; /* only looked through: it may run as well, or not */
 	int64_t job;
 };
 
 static int put_back_home(void *arg, struct err *e)
 {
 	struct putting_back *p = arg;
+	struct route *r = p->route;
+	int ret;
 
-	return recover_claim_of(p->route, p->job, e);
+	r->source = shard_take_endpoint(r->home, r->config, r->settings->from.endpoint);
+	ret = recover_claim_of(r, p->job, e);
+	shard_give_endpoint(r->home, r->source);
+	return ret;
+}
+
+static int put_back_at(struct engine *g, const struct config *c, const struct route_config *from,
+                       int64_t job, struct err *e)
+{
+	struct putting_back p = {route_new(c, from, g->shards, g->shard_count), job};
+	int r = 0;
+
+	if (route_is_local(p.route))
+		r = worker_call(p.route->home->worker, "operator", put_back_home, &p, e);
+	route_free(p.route);
+	return r;
 }
 
 struct spool_call {
@@ -303,25 +323,26 @@ static int remove_spooled(void *arg, struct err *e)
 	return spool_remove(&c->shard->spool, c->job, e);
 }
 
-/* Any route that takes from the same directory will do: the job's number is in the file's name. */
-int orphans_put_back(struct engine *g, int64_t job, struct err *e)
+/* Where its route is gone any one that takes from the same directory will do: the job's number is
+ * in the file's name. */
+int orphans_put_back(struct engine *g, const struct store_job *job, struct err *e)
 {
-	struct spool_call spool = {&g->shards[0], job};
+	struct spool_call spool = {&g->shards[0], job->id};
+	const struct config *c = config_ref(g->config); /* a reload may come between */
+	const struct route_config *own = config_route(c, job->route);
 	int r = worker_call(g->shards[0].worker, "operator", remove_spooled, &spool, e);
 
-	for (size_t i = 0; r <= 0 && i < g->route_count; i++) {
-		struct putting_back p = {g->routes[i], job};
+	for (size_t i = 0; r <= 0 && i < c->route_count; i++) {
 		struct err other;
 		int one;
 
-		if (!route_is_local(p.route))
+		if (own && own != c->routes[i])
 			continue;
-		(void)engine_take_route(g, p.route->settings->name);
-		one = worker_call(p.route->home->worker, "operator", put_back_home, &p, &other);
-		engine_give_route(g, p.route);
+		one = put_back_at(g, c, c->routes[i], job->id, &other);
 		if (one < 0 && r == 0)
 			*e = other;
 		r = one > 0 || r == 0 ? one : r;
 	}
+	config_unref(c);
 	return r;
 }

@@ -36,6 +36,7 @@ int orphans_strays(const struct route_config *route, const struct store_delivery
                    struct orphans_strays *out, struct err *e);
 /* Gives up what QUEUE_CALL has of a job at destinations that are gone. */
 int orphans_drop(struct engine *g, int64_t job, const char *route, size_t *dropped, struct err *e);
-/* What a canceled job of a route that is gone left on this machine. 1: its source file, which had
- * been taken out of its directory, is back there; 0: none was found. */
-int orphans_put_back(struct engine *g, int64_t job, struct err *e);
+/* What a canceled job whose route does not run left on this machine. 1: its source file, which had
+ * been taken out of its directory, is back there; 0: none was found, or it may not be put back
+ * (route/recover.h). */
+int orphans_put_back(struct engine *g, const struct store_job *job, struct err *e);

@@ -39,7 +39,8 @@ const struct code_text codes_daemon[] = {
         {"CONTROL-REQUEST", ERR_PROTOCOL, "The line is no request.",
          "A program that speaks the protocol wrongly.", "See protocol.md."},
         {"CONTROL-ROUTE-OFF", ERR_OBJECT, "The route is not running.",
-         "It says enabled: false, or could not be started.", "See the log."},
+         "It says enabled: false, could not be started, or is just being ended by a reload.",
+         "See the log; after a reload, repeat the command."},
         {"CONTROL-STATE", ERR_PROTOCOL, "There is no such state of a job.", "A typing mistake.",
          "The message lists them."},
         {"CONTROL-TOO-LONG", ERR_PROTOCOL, "The request is longer than 64 KiB.",
@@ -66,9 +67,11 @@ const struct code_text codes_daemon[] = {
         {"ROUTE-GONE", ERR_CONFIG,
          "Files wait for a route that the configuration does not have any more.",
          "The route was removed or renamed while files were under way.",
-         "Put it back under that name and reload: they go on where they were. Or ferryctl cancel "
-         "JOB: a file that was taken out of its directory is put back there, for whatever route "
-         "takes from it now."},
+         "Put it back under that name and reload: they go on where they were, held ones after "
+         "ferryctl retry. Or ferryctl cancel JOB: a file that was taken out of its directory is "
+         "put "
+         "back there, for whatever route takes from it now; but one that a destination has already "
+         "stays in .ferryd-claim there, as it would be delivered twice."},
         {"SECRET-COMMAND", ERR_CONFIG, "The command that gives a secret failed.", "See its words.",
          "Run it by hand as the service's user."},
         {"SECRET-CREDENTIAL", ERR_CONFIG, "The credential is not there.",

@@ -36,14 +36,14 @@ static const struct ctl_command commands[] = {
          "`ferryctl retry` lets a job go on from where it was. New files of the route are still\n"
          "taken: `ferryctl pause` is what stops that.\n"},
         {"cancel", SOME_JOBS, 0, " JOB...", "give jobs up for good; their sources are left alone",
-         "A transfer that is running is interrupted, also when the server hangs. The source file "
-         "is\n"
-         "left as it is, or put back under its name, and is not taken again. Destinations that "
-         "have\n"
-         "the file keep it; a temporary file is removed where the server lets it be. What is to "
-         "be\n"
-         "done for a job, ended or not, at a destination that the configuration does not have any\n"
-         "more (ferryctl status tells) is given up.\n"},
+         "A transfer that is running is interrupted, also when the server hangs. The source is\n"
+         "left as it is, or put back under its name, and its route does not take it again. Only\n"
+         "when the route is gone, and a destination has the file already, it stays in\n"
+         ".ferryd-claim: another route would deliver it twice. Another cancel puts back what the\n"
+         "first could not. Destinations that have the file keep it; a temporary file is removed\n"
+         "where the server lets it be. What is to be done for a job, ended or not, at a\n"
+         "destination that the configuration does not have any more (ferryctl status tells) is\n"
+         "given up.\n"},
         {"reload", NO_OPERAND, 0, "", "load the configuration again",
          "If it is refused the old one goes on; the report says why and the exit code is 1.\n"},
         {"trust", ENDPOINT_AND_PIN, 0, " ENDPOINT [FINGERPRINT]",

@@ -149,7 +149,8 @@ struct control_engine {
 	 * tells. */
 	int (*hold)(void *arg, int64_t job, struct control_halt *out, struct err *e);
 	/* Besides, gives up what is still to be done for the job at destinations that the
-	 * configuration does not have any more; also of a job that has ended. */
+	 * configuration does not have any more; also of a job that has ended, for which it tries
+	 * again to put back what an earlier cancel could not. */
 	int (*cancel)(void *arg, int64_t job, struct control_halt *out, struct err *e);
 
 	/* Loads the configuration again. *text: what there is to say, one line each, as

@@ -172,6 +172,16 @@ static bool is_ours(const struct route *r, const struct store_job_info *i)
 	       !config_route(r->config, i->job.route);
 }
 
+bool recover_may_be_delivered(const struct store_delivery *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (all[i].state == DELIVERY_DONE ||
+		    (all[i].state != DELIVERY_SKIPPED &&
+		     (all[i].verification != VERIFIED_NONE || all[i].is_appending)))
+			return true;
+	return false;
+}
+
 static void judge_owner(const struct store_job_info *i, bool ours, struct owner *out)
 {
 	out->is_canceled = ours && is_canceled(i);
@@ -195,6 +205,9 @@ static int find_owner(struct route *r, int64_t job, const char *name, struct own
 	(void)snprintf(out->path, sizeof(out->path), "%s", name);
 	if (ret == 0 && strncmp(route_basename(info->job.path), name, strlen(name)) == 0)
 		judge_owner(info, !*name || is_ours(r, info), out);
+	if (ret == 0 && !config_route(r->config, info->job.route) &&
+	    recover_may_be_delivered(deliveries, n))
+		out->has_let_go = false;
 	free(deliveries);
 	free(events);
 	free(info);
@@ -280,6 +293,7 @@ int recover_claim_of(struct route *r, int64_t job, struct err *e)
 {
 	struct store_job *j = mem_new_of(struct store_job);
 	char claimed[PATH_MAX];
+	struct escaped dir;
 	struct owner owner = {0};
 	struct lease lease;
 	int ret = route_is_local(r) ? find_owner(r, job, "", &owner, e) : 0;
@@ -293,6 +307,9 @@ int recover_claim_of(struct route *r, int64_t job, struct err *e)
 			ret = put_back_if_there(&lease, route_basename(claimed), &owner, e);
 			lease_release(&lease, ret < 0 ? ret : 0, e);
 		}
+		if (ret < 0)
+			ret = err_wrap(e, "in %s",
+			               escape_name(r->settings->from.endpoint->root, &dir));
 	}
 	free(j);
 	return ret;

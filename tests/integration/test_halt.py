@@ -1,8 +1,5 @@
 """ferryctl hold and cancel: what is under way ends at once, also at a server that hangs, and nothing is lost."""
-import contextlib
-import os
 import random
-import signal
 import subprocess
 import time
 
@@ -12,27 +9,11 @@ from lib.evil_ftp import EvilFtp
 from lib.ferryd import FERRYCTL
 from lib.files import drop, litter, visible
 from lib.ftpd import Authority
-from lib.processes import descendants
+from lib.processes import frozen
 from lib.wait import PATIENCE, stays_true, wait_for
 
 LARGE = 400 << 20
 AT_MOST = 5 * PATIENCE  # idle machines need 20 ms; a hung server would take 30 s and more
-
-
-def send_signal(server, number):
-    for pid in [server.process.pid] + descendants(server.process.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-@contextlib.contextmanager
-def frozen(server):
-    """The server takes connections and bytes, as far as the kernel does, and answers nothing."""
-    send_signal(server, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        send_signal(server, signal.SIGCONT)
 
 
 def sparse(folder, name, size=LARGE):

@@ -1,8 +1,12 @@
 """What waits for a route or a destination that was taken out of the configuration: kept, told, gone on with or given up."""
+import subprocess
+
 import pytest
 
+from lib.ferryd import FERRYCTL
 from lib.files import Ledger, content, drop, litter, visible
-from lib.wait import stays_true, wait_for
+from lib.processes import frozen
+from lib.wait import PATIENCE, stays_true, wait_for
 
 
 def orphans(ferryd):
@@ -238,14 +242,15 @@ def test_orphans__files_of_a_removed_route_go_on_when_it_is_back(ferryd, waiting
     held = ferryd.job("f0")["id"]
     ferryd.say("hold", str(held))
     kept = ferryd.routes.pop("out")
-    told_everywhere(ferryd, "ROUTE-GONE", "3 files wait (1 held) for route out", "put it back under that name")
+    told_everywhere(ferryd, "ROUTE-GONE", "3 files wait (1 held) for route out", "put it back under that name",
+                    "then they go on, held ones after `ferryctl retry`")
     assert [(o["files"], o["held"], o["to"]) for o in orphans(ferryd)] == [(3, 1, None)]
     assert len(litter(source)) == 3, "they are where they were"
     listed = ferryd.jobs("--route", "out")
     assert sorted(j["code"] for j in listed) == ["OPERATOR-HELD", "ROUTE-GONE", "ROUTE-GONE"]
     assert "put it back under that name" in ferryd.say("show", str(ferryd.job("f1")["id"]))
     run = ferryd.ctl("retry", str(held))
-    assert run.returncode == 1 and "ROUTE-GONE" in run.stderr, run.stderr
+    assert run.returncode == 1 and "ROUTE-GONE" in run.stderr and "goes on when it is retried" in run.stderr, run.stderr
     for more in [], ["--route", "out"]:
         run = ferryd.ctl("retry", "--all", *more)
         assert run.returncode == 1 and run.stdout.startswith("Jobs tried again: 0; refused: 3.\n"), run.stdout
@@ -294,6 +299,104 @@ def test_orphans__a_canceled_file_waits_for_any_route_to_its_directory(ferryd, w
     wait_for(lambda: visible(near) == ["f1"], ferryd.told)
     assert len(litter(source)) == 2, "the others still wait for their route, or the operator"
     assert [(o["files"], o["held"]) for o in orphans(ferryd)] == [(2, 0)]
+
+
+@pytest.mark.parametrize("place_of_the_other", ["waits", "settles"])
+def test_orphans__what_was_delivered_is_not_put_back_for_another_route(ferryd, route_out, partner, place, place_of_the_other):
+    """It would be delivered twice. Under its own route's name it is known, and goes back."""
+    source, destination = route_out
+    near = place / "near"
+    near.mkdir()
+    ferryd.routes["out"]["to"] = [{"path": str(near)}]
+    if place_of_the_other == "waits":
+        partner.stop()
+        ferryd.routes["out"]["to"].append({"endpoint": "partner", "path": str(destination)})
+    else:
+        ferryd.routes["out"]["from"]["after"] = {"move": "shut"}
+        ferryd.routes["out"]["from"]["match"] = "a"
+        drop(source, "shut", b"no directory")
+    drop(source, "a", b"abc")
+    ferryd.start()
+    job = wait_for(lambda: (j := ferryd.job("a")) and j["delivered"] == 1 and j, ferryd.told)["id"]
+    ferryd.routes["renamed"] = ferryd.routes.pop("out")
+    reload(ferryd)
+    for verdict in (1, 0):
+        answer = ferryd.ask("cancel", str(job))
+        assert not answer["put_back"] and answer["canceled"] == verdict, answer
+        assert answer["trouble"]["code"] == "ROUTE-GONE" and f".ferryd-claim/{job}.a, and is not" in answer["trouble"]["message"]
+    ferryd.kill()
+    ferryd.resume()
+    polls = ferryd.route("renamed")["poll"]["last_ms"]
+    ferryd.say("poll", "renamed")
+    wait_for(lambda: ferryd.route("renamed")["poll"]["last_ms"] > (polls or 0), "a poll")
+    assert len(ferryd.jobs()) == 1 and "a" not in visible(source) and (source / f".ferryd-claim/{job}.a").exists()
+    ferryd.routes["out"] = ferryd.routes.pop("renamed")
+    reload(ferryd)
+    wait_for(lambda: "a" in visible(source) and litter(source) == [], ferryd.told)
+    stays_true(lambda: len(ferryd.jobs()) == 1, "it is known", 0.5)
+    assert visible(near) == ["a"]
+
+
+# ---- a route that does not run --------------------------------------------------------------------
+
+
+def test_orphans__cancel_puts_the_file_of_a_disabled_route_back(ferryd, waiting):
+    source, _, _ = waiting
+    ferryd.routes["out"]["enabled"] = False
+    reload(ferryd)
+    answer = ferryd.ask("cancel", str(ferryd.job("f1")["id"]))
+    assert answer["put_back"] and answer["trouble"] is None and not answer["running"], answer
+    assert visible(source) == ["f1"] and len(litter(source)) == 2
+    ferryd.routes["out"]["enabled"] = True
+    reload(ferryd)
+    stays_true(lambda: visible(source) == ["f1"] and len(ferryd.jobs()) == 3, "it is known", 0.5)
+
+
+@pytest.mark.parametrize("enabled", [False, True])
+def test_orphans__a_second_cancel_puts_back_what_the_first_could_not(ferryd, waiting, enabled):
+    source, _, _ = waiting
+    ferryd.say("pause", "out")
+    ferryd.routes["out"]["enabled"] = enabled
+    reload(ferryd)
+    drop(source, "f1", b"newer")
+    job = ferryd.job("f1")["id"]
+    for canceled in (1, 0):
+        answer = ferryd.ask("cancel", str(job))
+        assert answer["canceled"] == canceled and not answer["put_back"], answer
+        assert answer["trouble"]["code"] == "OBJ-EXISTS" and f"{job}.f1" in answer["trouble"]["message"], answer
+        assert str(source) in answer["trouble"]["message"], answer
+    (source / "f1").unlink()
+    said = ferryd.say("cancel", str(job))
+    assert said.startswith(f"Job {job} had ended.") and "Its source file was put back." in said, said
+    assert visible(source) == ["f1"] and len(litter(source)) == 2
+    run = ferryd.ctl("cancel", str(job))
+    assert run.returncode == 1 and "STORE-STATE" in run.stderr, "nothing is left to be done"
+
+
+def test_orphans__cancel_while_a_reload_ends_the_route(ferryd, route_out, partner):
+    """The transfer may still end: the file stays with it until then, and reaches the new route once."""
+    source, destination = route_out
+    ferryd.daemon["drain"] = "5s"
+    ferryd.start()
+    drop(source, "first", b"abc")
+    wait_state(ferryd, "first", "done")
+    with frozen(partner):
+        drop(source, "a", b"abc")
+        wait_for(lambda: any(" deliver " in f["name"] for f in ferryd.items("ps")), lambda: ferryd.say("ps"))
+        job = ferryd.job("a")["id"]
+        ferryd.routes["renamed"] = ferryd.routes.pop("out")
+        ferryd.write_config()
+        ctl = subprocess.Popen([FERRYCTL, "--socket", str(ferryd.socket), "reload"], stdout=subprocess.DEVNULL)
+        wait_for(lambda: "CONTROL-ROUTE-OFF" in ferryd.ctl("poll", "out").stderr, "the reload to end the route")
+        assert ferryd.ask("hold", str(job))["running"]
+        answer = ferryd.ask("cancel", str(job))
+        assert answer["running"] and not answer["put_back"] and answer["trouble"]["code"] == "CONTROL-ROUTE-OFF", answer
+        assert f".ferryd-claim/{job}.a" in answer["trouble"]["message"] and visible(source) == []
+        assert ctl.wait(timeout=60 * PATIENCE) == 0
+    ferryd.ctl("cancel", str(job))  # where the renamed route has not put it back already
+    wait_for(lambda: visible(destination) == ["a", "first"], ferryd.told)
+    wait_for(lambda: visible(source) == [] and litter(source) == [], ferryd.told)
+    assert ferryd.job("a", "out")["state"] == "canceled" and ferryd.job("a", "renamed")["state"] == "done"
 
 
 @pytest.mark.parametrize("state", ["spooled", "unsettled"])

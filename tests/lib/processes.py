@@ -1,4 +1,5 @@
 """Ports and process trees of what a test has started itself."""
+import contextlib
 import os
 import random
 import signal
@@ -66,3 +67,19 @@ def is_running(pid):
     except OSError:
         return False
     return state not in "ZX"
+
+
+def send_signal(server, number):
+    for pid in [server.process.pid] + descendants(server.process.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+@contextlib.contextmanager
+def frozen(server):
+    """The server takes connections and bytes, as far as the kernel does, and answers nothing."""
+    send_signal(server, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        send_signal(server, signal.SIGCONT)
