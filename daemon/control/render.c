@@ -29,18 +29,6 @@ static void add_counts(struct buf *out, const json_t *counts)
 		(void)buf_add_text(out, "none");
 }
 
-/* "  acme: SSH-AUTH: the server refused …" */
-static void add_error(struct buf *out, const char *who, const json_t *error)
-{
-	(void)buf_add_text(out, "  ");
-	shown_again(out, who);
-	(void)buf_add_text(out, ": ");
-	shown_again(out, json_text(error, "code"));
-	(void)buf_add_text(out, ": ");
-	shown_again(out, json_text(error, "message"));
-	(void)buf_add_text(out, "\n");
-}
-
 /* ---- status -------------------------------------------------------------------------------- */
 
 static void add_head(const json_t *s, struct buf *out)
@@ -109,7 +97,7 @@ static void add_orphans(const struct answered *a, const struct style *style, str
 			(void)buf_add_text(out, ": nothing of this goes on by itself\n");
 		}
 		first = false;
-		add_error(out, json_text(o, "route"), json_object_get(o, "error"));
+		render_error(out, json_text(o, "route"), json_object_get(o, "error"));
 	}
 }
 
@@ -202,7 +190,7 @@ static void endpoint_trouble(struct buf *out, const json_t *p)
 	        configured = json_number(p, "connections_configured");
 
 	if (json_is_object(error))
-		add_error(out, json_text(p, "name"), error);
+		render_error(out, json_text(p, "name"), error);
 	failure_trace(out, p);
 	if (allowed < configured)
 		(void)buf_printf(
@@ -260,9 +248,9 @@ static void tunnel_trouble(struct buf *out, const json_t *p)
 	             *own = json_object_get(p, "tunnel_error");
 
 	if (json_is_object(error))
-		add_error(out, json_text(p, "listen"), error);
+		render_error(out, json_text(p, "listen"), error);
 	if (json_is_object(own))
-		add_error(out, json_text(p, "listen"), own);
+		render_error(out, json_text(p, "listen"), own);
 }
 
 static void add_tunnels(const struct answered *a, const struct style *style, struct buf *out)
@@ -376,7 +364,7 @@ void render_routes(const struct answered *a, const struct style *style, struct b
 		const json_t *error = json_object_get(json_object_get(r, "poll"), "error");
 
 		if (json_is_object(error))
-			add_error(out, json_text(r, "name"), error);
+			render_error(out, json_text(r, "name"), error);
 	}
 }
 
@@ -409,86 +397,6 @@ void render_ps(const struct answered *a, const struct style *style, struct buf *
 	}
 	table_write(&t, style, out);
 	table_release(&t);
-}
-
-/* ---- what was done ------------------------------------------------------------------------- */
-
-static void render_reload(const struct answered *a, const struct style *style, struct buf *out)
-{
-	(void)style;
-	for_each_item(line, a->items, "line")
-	{
-		shown_again(out, json_text(line, "text"));
-		(void)buf_add_text(out, "\n");
-	}
-	if (a->result)
-		(void)buf_add_text(out, "The configuration has been loaded.\n");
-}
-
-static void render_halt(const struct answered *a, const struct style *style, struct buf *out)
-{
-	const json_t *trouble = json_object_get(a->result, "trouble");
-	int64_t interrupted = json_number(a->result, "interrupted");
-	int64_t dropped = json_number(a->result, "dropped");
-
-	(void)style;
-	if (!a->result)
-		return;
-	(void)buf_printf(out, "Job %" PRId64 " %s.", json_number(a->args, "job"),
-	                 strcmp(a->verb, "hold") == 0         ? "is held"
-	                 : json_number(a->result, "canceled") ? "is canceled"
-	                                                      : "had ended");
-	if (dropped)
-		(void)buf_printf(out,
-		                 " Given up at destinations that are gone: %" PRId64
-		                 " (see ferryctl show).",
-		                 dropped);
-	if (interrupted)
-		(void)buf_printf(out, " Running transfers interrupted: %" PRId64 ".", interrupted);
-	if (json_truth(a->result, "put_back"))
-		(void)buf_add_text(out, " Its source file was put back.");
-	if (json_truth(a->result, "running"))
-		(void)buf_add_text(out, " One has not ended yet: see ferryctl ps.");
-	(void)buf_add_text(out, "\n");
-	if (json_is_object(trouble))
-		add_error(out, "but", trouble);
-}
-
-static void render_retry_all(const struct answered *a, const struct style *style, struct buf *out)
-{
-	int64_t refused = json_number(a->result, "refused");
-
-	(void)style;
-	if (!a->result)
-		return;
-	(void)buf_printf(out, "Jobs tried again: %" PRId64, json_number(a->result, "retried"));
-	if (refused)
-		(void)buf_printf(out, "; refused: %" PRId64, refused);
-	(void)buf_add_text(out, ".\n");
-	if (refused)
-		add_error(out, "the first one", json_object_get(a->result, "reason"));
-}
-
-static void render_done(const struct answered *a, const struct style *style, struct buf *out)
-{
-	static const struct {
-		const char *verb, *words;
-	} all[] = {{"poll", "is polled now"}, {"pause", "is paused"}, {"resume", "goes on"}};
-
-	(void)style;
-	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
-		if (strcmp(all[i].verb, a->verb) != 0)
-			continue;
-		shown_again(out, json_text(a->args, "route"));
-		(void)buf_printf(out, " %s.\n", all[i].words);
-	}
-	if (strcmp(a->verb, "retry") == 0)
-		(void)buf_printf(out, "Job %" PRId64 " is tried again.\n",
-		                 json_number(a->args, "job"));
-	if (strcmp(a->verb, "hold-all") == 0)
-		(void)buf_printf(
-		        out, "Jobs held: %" PRId64 "; transfers interrupted: %" PRId64 ".\n",
-		        json_number(a->result, "held"), json_number(a->result, "interrupted"));
 }
 
 void render(const struct answered *a, const struct style *style, struct buf *out)

@@ -30,7 +30,7 @@ const char *value_duration(int64_t ms, char out[VALUE_BYTES]); /* "40 ms", "5 mi
 /* "5 min ago", "in 5 min", "now"; "" where `at` is no time. */
 const char *value_age(const json_t *at, int64_t now_ms, char out[VALUE_BYTES]);
 
-/* ---- for render_jobs.c and render.c -------------------------------------------------------- */
+/* ---- for render.c and its parts -------------------------------------------------------- */
 
 const char *json_text(const json_t *object, const char *key); /* "" where there is none */
 int64_t json_number(const json_t *object, const char *key);   /* 0 */
@@ -39,7 +39,10 @@ enum tint state_tint(const char *state); /* of jobs and deliveries */
 
 typedef void render_fn(const struct answered *a, const struct style *style, struct buf *out);
 render_fn render_status, render_routes, render_ps, render_jobs, render_show;
-render_fn render_trust;                /* render_trust.c */
+render_fn render_trust;                                              /* render_trust.c */
+render_fn render_reload, render_halt, render_retry_all, render_done; /* render_done.c */
+/* "  acme: SSH-AUTH: the server refused …" */
+void render_error(struct buf *out, const char *who, const json_t *error);
 render_fn render_test;                 /* render_test.c */
 render_fn render_trace, render_traces; /* render_trace.c */
 /* "511 (all but socket), 9 min left, into /x" */

@@ -9,8 +9,9 @@
  * Claim folders of local sources: a file whose job does not own it any more (skipped, canceled,
  * unknown) goes back to where it was taken from. What a canceled job had stays known there, under
  * its own name only, and is not taken again; while a newer file has that name it stays in the
- * folder. Files of other routes' jobs are left to those routes, while the configuration has them. What a route that is gone may have delivered to one destination
- * already stays in the folder, too: under its name another route would deliver it once more.
+ * folder. Files of other routes' jobs are left to those routes, while the configuration has them.
+ * What a route that is gone may have delivered to one destination already stays in the folder, too:
+ * under its name another route would deliver it once more.
  *
  * Deliveries to a destination that the route does not have any more are held: no lane asks for
  * them, and a job that waits for nothing must be seen by the operator.
@@ -30,6 +31,7 @@ bool recover_may_be_delivered(const struct store_delivery *all, size_t n);
 /* Why such a delivery is held: ERR_CONFIG "DELIVER-NO-DESTINATION". */
 void recover_no_destination(const char *route, const char *dest, struct err *out);
 /* The claimed file of one job, which has ended; of this route, or of one that the configuration does
- * not have any more and that took from the same directory. 1: it is put back; 0: there is none, or it
- * is not let go. ERR_OBJECT "OBJ-EXISTS": a newer file has its name. From a fiber of the home shard. */
+ * not have any more and that took from the same directory. 1: it is put back; 0: there is none, or
+ * it is not let go. ERR_OBJECT "OBJ-EXISTS": a newer file has its name. From a fiber of the home
+ * shard. */
 int recover_claim_of(struct route *r, int64_t job, struct err *e);

@@ -314,8 +314,8 @@ int store_retry_without(struct store *s, int64_t job, const struct store_stray *
  * of a held one that has open deliveries. */
 int store_hold(struct store *s, int64_t job, struct err *e);
 /* Open deliveries and the job -> canceled; one that was delivered everywhere -> done. Either way
- * the source is left alone and its route does not take this version again (another one may). What the deliveries may have left
- * at their destinations is to be removed: QUEUE_CALL has it. */
+ * the source is left alone and its route does not take this version again (another one may). What
+ * the deliveries may have left at their destinations is to be removed: QUEUE_CALL has it. */
 int store_cancel(struct store *s, int64_t job, struct err *e);
 /* What QUEUE_CALL has of the job is given up, but for what is at one of the destinations `known`:
  * the configuration has no other ones, and nobody would do it. In the job's record. */
