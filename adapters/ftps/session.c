@@ -8,6 +8,7 @@
 #include "adapters/ftps/errors.h"
 #include "adapters/ftps/hash.h"
 #include "adapters/ftps/passport.h"
+#include "adapters/ftps/tls_own.h"
 #include "adapters/trace_step.h"
 #include "daemon/base/mem.h"
 #include "daemon/runtime/work.h"
@@ -119,6 +120,25 @@ static void note_type(struct ftp_session *s)
 		s->type = x->type;
 }
 
+static int check_own(void *session, struct err *e)
+{
+	const struct ftp_session *s = session;
+
+	return tls_own_check(&s->endpoint->tls, s->tls.has_passphrase ? &s->tls.passphrase : NULL,
+	                     e);
+}
+
+/* libcurl reads our certificate anew for each data connection: it may have gone meanwhile. */
+static int tell_which_file(struct ftp_session *s, struct err *e)
+{
+	struct err why;
+
+	if (s->endpoint->tls.certificate &&
+	    work_run(check_own, s, "our certificate", &why) == ERR_CONFIG)
+		*e = why;
+	return e->kind;
+}
+
 int ftp_session_run(struct ftp_session *s, struct curl_job *job, const char *verb, const char *path,
                     struct err *e)
 {
@@ -128,7 +148,8 @@ int ftp_session_run(struct ftp_session *s, struct curl_job *job, const char *ver
 		note_type(s);
 		return r;
 	}
-	return ftps_err(s, job, &(struct ftps_context){verb, path}, e);
+	r = ftps_err(s, job, &(struct ftps_context){verb, path}, e);
+	return job->rc == CURLE_SSL_CERTPROBLEM ? tell_which_file(s, e) : r;
 }
 
 static int run_command(struct ftp_session *s, const char *command, const struct ftps_context *about,

@@ -86,23 +86,27 @@ def test_tls__client_certificates(asks, ferryd, serve, place, name, how, code, w
 
 @pytest.mark.parametrize("key,code", [("certificate", "TLS-CERTIFICATE-FILE"), ("key", "TLS-KEY-FILE")])
 @pytest.mark.parametrize("how", ["missing", "garbage"])
-def test_tls__client_certificates_that_went_bad_since_the_check(asks, ferryd, serve, place, key, code, how):
+@pytest.mark.parametrize("when", ["before a connection", "within one"])
+def test_tls__client_certificates_that_went_bad_since_the_check(asks, ferryd, serve, place, key, code, how, when):
     server = serve(Proftpd, extra=WANTS_CERTIFICATE["proftpd"])
     tls = client(place, server, "plain")
     assert asks(server, tls=tls) == "done"
     ferryd.stop()
     ferryd.resume()
     # the configuration was read with both in place
+    (server.home / "out" / "b").write_bytes(b"y")
+    wait_for(lambda: len(ferryd.jobs()) == 2, ferryd.told)  # it is connected
     path = place / "server0" / "tls" / ("client.pem" if key == "certificate" else "client.key")
     if how == "missing":
         path.unlink()
     else:
         path.write_text("garbage")
-    server.kill()
-    server.start()  # the next connection is a new one
-    (server.home / "out" / "b").write_bytes(b"y")
+    if when == "before a connection":
+        server.kill()
+        server.start()
     ferryd.wait_stopped("bank")
     ferryd.wait_told(code, f"tls.{key}")
+    assert "TLS-OWN-CERTIFICATE" not in ferryd.log_text()  # names no setting
 
 
 def test_tls__authorities_that_went_bad_since_the_check(asks, ferryd, serve):
