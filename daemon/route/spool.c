@@ -21,7 +21,7 @@
  */
 enum {
 	FLIGHT_BYTES = 1024 * 1024, /* one trip to the pool and one digest update */
-	WRITE_BYTES = 64 * 1024,
+	WRITE_BYTES = 16 * 1024,
 	FLUSH_EACH_MAX = 4, /* more files than this in one flush: syncfs */
 	PART_LEAST = 1024 * 1024,
 };
