@@ -372,7 +372,7 @@ static int retry_shown(struct engine *g, const struct store_job *job,
 	if (r == 0)
 		r = orphans_strays(config_route(g->config, job->route), deliveries, n, &strays, e);
 	if (r == 0)
-		r = store_retry_without(g->store, job->id, strays.found, strays.count, e);
+		r = store_retry(g->store, job->id, strays.found, strays.count, e);
 	free(strays.found);
 	return r;
 }

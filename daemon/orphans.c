@@ -222,8 +222,11 @@ int orphans_refuse(const struct engine *g, const struct store_job *job, struct e
 
 static bool is_open(const struct store_delivery *d)
 {
-	return d->state == DELIVERY_SENDING || d->state == DELIVERY_RENAMING ||
-	       d->state == DELIVERY_HELD;
+#define STATE_IS_FINAL(id, word, final) [id] = final,
+	static const bool is_final[] = {DELIVERY_STATES(STATE_IS_FINAL)};
+#undef STATE_IS_FINAL
+
+	return !is_final[d->state];
 }
 
 int orphans_strays(const struct route_config *route, const struct store_delivery *all, size_t n,

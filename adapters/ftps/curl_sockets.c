@@ -6,10 +6,15 @@
 
 #include "adapters/ftps/curl_state.h"
 
-/* The caller holds the lock, as for all static ones here. */
+static bool is_accepted(const struct curl_socket *s)
+{
+	return s->ours < 0;
+}
+
+/* The caller holds the lock, as for the other static ones here. */
 static void forget(struct curl_loop *l, size_t i)
 {
-	if (l->sockets[i].ours >= 0)
+	if (!is_accepted(&l->sockets[i]))
 		(void)close(l->sockets[i].ours);
 	l->socket_count--;
 	memmove(&l->sockets[i], &l->sockets[i + 1], (l->socket_count - i) * sizeof(l->sockets[0]));
@@ -20,11 +25,6 @@ static bool is_gone(const struct curl_socket *s)
 	struct stat now;
 
 	return fstat(s->fd, &now) < 0 || !S_ISSOCK(now.st_mode) || now.st_ino != s->id;
-}
-
-static bool is_accepted(const struct curl_socket *s)
-{
-	return s->ours < 0;
 }
 
 /* True when an accepted one was among the gone. */
@@ -72,7 +72,7 @@ bool curl_sockets_add(struct curl_loop *l, int fd, curlsocktype purpose)
 	pthread_mutex_lock(&l->lock);
 	added = add(l, &s);
 	pthread_mutex_unlock(&l->lock);
-	if (!added && s.ours >= 0)
+	if (!added && !is_accepted(&s))
 		(void)close(s.ours);
 	return added;
 }

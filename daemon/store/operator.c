@@ -93,17 +93,12 @@ static int run_retry(struct store *s, void *arg, struct err *e)
 	return r < 0 ? r : hold_strays(s, a, e);
 }
 
-int store_retry_without(struct store *s, int64_t job, const struct store_stray *strays, size_t n,
-                        struct err *e)
+int store_retry(struct store *s, int64_t job, const struct store_stray *strays, size_t n,
+                struct err *e)
 {
 	struct operation a = {.job = job, .strays = strays, .stray_count = n};
 
 	return store_ask(s, REQUEST_WRITE, run_retry, &a, e);
-}
-
-int store_retry(struct store *s, int64_t job, struct err *e)
-{
-	return store_retry_without(s, job, NULL, 0, e);
 }
 
 /* ---- hold ---------------------------------------------------------------------------------- */

@@ -301,15 +301,15 @@ int store_show(struct store *s, int64_t job, struct store_job_info *out,
 /* counts[JOB_STATE_COUNT] per route, whole table when route is NULL. */
 int store_counts(struct store *s, const char *route, int64_t *counts, struct err *e);
 
-/* held (and waiting for a retry) -> due now, job and deliveries, attempts 0. */
-int store_retry(struct store *s, int64_t job, struct err *e);
-/* The same, but these deliveries are held in the same transaction: nobody would carry them out. */
+/* A delivery that nobody would carry out. */
 struct store_stray {
 	int64_t delivery;
 	struct err why;
 };
-int store_retry_without(struct store *s, int64_t job, const struct store_stray *strays, size_t n,
-                        struct err *e);
+/* held (and waiting for a retry) -> due now, job and deliveries, attempts 0; but the strays are held
+ * in the same transaction. */
+int store_retry(struct store *s, int64_t job, const struct store_stray *strays, size_t n,
+                struct err *e);
 /* claimed, stored, delivered -> held, with its open deliveries; retry lets it go on from there. Also
  * of a held one that has open deliveries. */
 int store_hold(struct store *s, int64_t job, struct err *e);

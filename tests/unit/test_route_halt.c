@@ -21,7 +21,8 @@ static void remember(struct route *r)
 
 	hand.route = r;
 	for (int64_t job = 1; hand.retries && job <= FILES; job++)
-		(void)store_retry(r->home->store, job, &e); /* one that is done needs none */
+		(void)store_retry(r->home->store, job, NULL, 0,
+		                  &e); /* one that is done needs none */
 	if (hand.retries)
 		route_resume(r);
 	hand.retries = false;

@@ -236,7 +236,7 @@ static void test_settle_failed__waits_then_gives_up(void **state)
 	assert_int_equal(due(t, QUEUE_SETTLE, 4999, NULL), 0);
 	check_ok(store_settle_failed(t->store, job, &end, &last));
 	check_state(t, job, JOB_HELD);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_state(t, job, JOB_DELIVERED);
 	check_ok(store_source_done(t->store, job, false, NULL, &last));
 	check_state(t, job, JOB_DONE);
@@ -302,7 +302,7 @@ static void test_appending__is_remembered_until_the_end(void **state)
 	assert_true(look_delivery(t, job, id).is_appending);
 	check_ok(store_appending(t->store, id, 4096, "sftp://u@h:22", &last));
 	check_ok(store_delivery_failed(t->store, id, &f, &last));
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	assert_int_equal(look_delivery(t, job, id).append_at, 4096);
 	assert_string_equal(look_delivery(t, job, id).site, "sftp://u@h:22");
 	check_ok(store_delivered(t->store, id, &how, &complete, &last));
@@ -325,7 +325,7 @@ static void test_appending__takes_turns(void **state)
 	assert_false(look_delivery(t, job_b, b).is_appending);
 	check_ok(store_delivery_failed(t->store, a, &f, &last));
 	assert_int_equal(store_appending(t->store, b, 5, NULL, &last), ERR_BUSY);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	(void)delivered(t, a, false);
 	check_ok(store_appending(t->store, b, 5, NULL, &last));
 }
@@ -425,7 +425,7 @@ static void test_delivery_failed__holds_the_job_and_the_others_go_on(void **stat
 	check_state(t, job, JOB_HELD);
 	assert_int_equal(count_of(t, "r", JOB_HELD), 1);
 	assert_int_equal(count_of(t, "r", JOB_STORED), 0);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_state(t, job, JOB_STORED);
 	check_delivery(t, job, ids[0], DELIVERY_SENDING);
 	assert_true(delivered(t, ids[0], true));
@@ -458,7 +458,7 @@ static void test_delivery_failed__remembers_that_it_must_look_first(void **state
 	renaming(t, id);
 	check_ok(store_delivery_failed(t->store, id, &end, &last));
 	check_state(t, job, JOB_HELD);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_delivery(t, job, id, DELIVERY_RENAMING);
 }
 

@@ -100,7 +100,7 @@ static void test_counts__equal_the_rows_after_any_step(void **state)
 	(void)delivered(t, one_delivery(t, "b", &job), false);
 	(void)one_delivery(t, "c", &job);
 	check_ok(store_hold(t->store, job, &last));
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_ok(store_cancel(t->store, job, &last));
 	check_ok(store_cancel(t->store, 1, &last));
 	assert_int_equal(count_of(t, "r", JOB_DONE), 2);

@@ -394,7 +394,7 @@ static void test_migrate__holds_a_job_of_which_one_delivery_is_held(void **state
 		close_store(t);
 	}
 	open_store(t);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	assert_false(delivered(t, ids[0], true));
 	assert_true(delivered(t, ids[1], true));
 	assert_true(delivered(t, id, true));

@@ -119,7 +119,7 @@ static int say_hold(struct scene *t, int64_t job)
 
 static int say_retry(struct scene *t, int64_t job)
 {
-	return store_retry(t->store, job, &last);
+	return store_retry(t->store, job, NULL, 0, &last);
 }
 
 static int say_cancel(struct scene *t, int64_t job)
@@ -290,7 +290,7 @@ static void test_hold__stops_the_worker_before_its_next_step(void **state)
 	check_delivery(t, job, id, DELIVERY_HELD);
 	check_refused(say_renaming(t, id), ERR_CANCELED, "STORE-STOPPED");
 	assert_int_equal(due(t, QUEUE_DELIVER, INT64_MAX, NULL), 0);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_delivery(t, job, id, DELIVERY_SENDING);
 	check_ok(say_renaming(t, id));
 }
@@ -305,7 +305,7 @@ static void test_hold__does_not_forget_what_has_happened(void **state)
 	assert_false(delivered(t, id, true));
 	check_delivery(t, job, id, DELIVERY_DONE);
 	check_state(t, job, JOB_HELD); /* the operator's word still counts for the source */
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_state(t, job, JOB_DELIVERED);
 	check_ok(store_hold(t->store, job, &last));
 	check_ok(say_source_done(t, job)); /* it was under way: the source is gone */
@@ -328,7 +328,7 @@ static void test_hold__takes_what_is_still_under_way_of_a_held_job(void **state)
 	check_refused(say_renaming(t, ids[0]), ERR_CANCELED, "STORE-STOPPED");
 	assert_false(delivered(t, ids[0], true)); /* late; the other one still waits */
 	assert_string_equal(look(t, job).code, "OPERATOR-HELD");
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_state(t, job, JOB_STORED);
 	assert_true(delivered(t, ids[1], true));
 	check_state(t, job, JOB_DELIVERED);
@@ -345,7 +345,7 @@ static void test_retry__leaves_out_what_nobody_would_try(void **state)
 	stored(t, job, ids, 2);
 	check_ok(store_hold(t->store, job, &last));
 	gone.delivery = ids[1];
-	check_ok(store_retry_without(t->store, job, &gone, 1, &last));
+	check_ok(store_retry(t->store, job, &gone, 1, &last));
 	check_state(t, job, JOB_HELD);
 	assert_string_equal(look(t, job).code, "GONE");
 	check_delivery(t, job, ids[0], DELIVERY_SENDING);
@@ -353,10 +353,10 @@ static void test_retry__leaves_out_what_nobody_would_try(void **state)
 	assert_int_equal(due(t, QUEUE_DELIVER, INT64_MAX, NULL), 1);
 	assert_false(delivered(t, ids[0], true));
 	check_state(t, job, JOB_HELD);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	check_state(t, job, JOB_STORED);
 	gone.delivery = ids[0]; /* it has ended: all or nothing */
-	check_refused(store_retry_without(t->store, job, &gone, 1, &last), ERR_BUG, "STORE-STEP");
+	check_refused(store_retry(t->store, job, &gone, 1, &last), ERR_BUG, "STORE-STEP");
 	check_delivery(t, job, ids[1], DELIVERY_SENDING);
 }
 
@@ -396,7 +396,7 @@ static void test_retry__resets_what_waits(void **state)
 
 	check_ok(store_delivery_failed(t->store, id, &later, &last));
 	assert_int_equal(due(t, QUEUE_DELIVER, 1000, NULL), 0);
-	check_ok(store_retry(t->store, job, &last));
+	check_ok(store_retry(t->store, job, NULL, 0, &last));
 	assert_int_equal(due(t, QUEUE_DELIVER, 1000, NULL), 1);
 	assert_int_equal(look_delivery(t, job, id).attempts, 0);
 }
